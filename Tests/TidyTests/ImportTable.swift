@@ -1,0 +1,100 @@
+/// Which modules a target may import; what is not here is forbidden.
+///
+/// Arrows point downwards only: a need that points up is a protocol declared by the lower layer.
+struct ImportTable: Sendable {
+  struct Row: Sendable {
+    var ours: Set<String> = []
+    var others: Set<String> = []
+    /// Whole families, by the beginning of the module's name.
+    var families: [String] = []
+
+    func allows(_ module: String) -> Bool {
+      ours.contains(module) || others.contains(module) || families.contains { module.hasPrefix($0) }
+    }
+  }
+
+  let rows: [String: Row]
+
+  static let muster = ImportTable(rows: [
+    // L0: words and bytes. No Foundation.
+    "MusterModel": Row(),
+    "MusterJSON": Row(),
+    "CLinux": Row(),
+    "CZstd": Row(),
+
+    // L1: what Muster exists for. No I/O, no Foundation, no NIO.
+    "MusterEngine": Row(ours: ["MusterModel", "MusterJSON"], others: ["Synchronization"]),
+    "MusterWire": Row(ours: ["MusterModel", "MusterJSON"]),
+
+    // L2: edges, and what both of them ask before they let anybody in.
+    "MusterAccess": Row(ours: ["MusterEngine", "MusterModel"]),
+    "MusterGateway": Row(
+      ours: ["MusterAccess", "MusterEngine", "MusterModel", "MusterJSON", "MusterWire"],
+      others: ["HTTPTypes", "HummingbirdCore", "Logging", "Synchronization"],
+      families: ["NIO"]),
+    "MusterHTTP": Row(
+      ours: ["MusterAccess", "MusterEngine", "MusterModel", "MusterJSON", "MusterWire"],
+      others: ["HTTPTypes", "Hummingbird", "Logging", "NIOCore", "Synchronization"]),
+
+    // L3: assembly, and the load generator beside it.
+    "MusterServer": Row(
+      ours: ["MusterAccess", "MusterEngine", "MusterGateway", "MusterHTTP", "MusterModel", "MusterWire"],
+      others: [
+        "Configuration", "Crypto", "Hummingbird", "HummingbirdCore", "Logging", "ServiceLifecycle", "Synchronization",
+        "SystemPackage", "UnixSignals",
+        // The C library of the platform, for the wall clock.
+        "Darwin", "Glibc", "Musl",
+      ],
+      families: ["NIO"]),
+    "MusterBench": Row(
+      ours: ["CLinux", "MusterModel", "MusterJSON", "MusterWire"], others: ["Glibc", "Histogram", "Synchronization"]),
+
+    // L4: the command line.
+    "MusterCLI": Row(
+      ours: ["MusterBench", "MusterServer"], others: ["ArgumentParser", "Darwin", "Glibc", "Logging", "Musl"]),
+
+    // For tests only.
+    "MusterTestKit": Row(ours: ["MusterEngine", "MusterModel", "MusterJSON"], others: ["Synchronization"]),
+    "TidyTests": Row(ours: ["CZstd", "MusterModel"], others: ["Foundation", "Testing"]),
+    "InteropTests": Row(others: ["Foundation", "Glibc", "Synchronization", "Testing"]),
+  ])
+
+  /// The row of a target.
+  ///
+  /// The tests of a library may import the library, and what the library may.
+  func row(of target: String) -> Row? {
+    if let row = rows[target] { return row }
+    guard target.hasSuffix("Tests"), var row = rows[String(target.dropLast("Tests".count))] else { return nil }
+    row.ours.formUnion([String(target.dropLast("Tests".count)), "MusterTestKit"])
+    row.others.formUnion(["Foundation", "Glibc", "Synchronization", "Testing"])
+    return row
+  }
+
+  /// The forbidden imports of a source.
+  func check(_ file: SourceFile) -> [Finding] {
+    guard !file.target.isEmpty else { return [] }
+    guard let row = row(of: file.target) else {
+      return [file.finding(1, "the target \(file.target) is not in the import table")]
+    }
+    return file.imports.filter { !row.allows($0.module) }.map {
+      file.finding($0.line, "\(file.target) must not import \($0.module)", subject: $0.module)
+    }
+  }
+}
+
+extension SourceFile {
+  /// Every imported module, without submodules and symbols.
+  var imports: [(module: String, line: Int)] {
+    let kinds: Set = ["struct", "class", "enum", "func", "protocol", "typealias", "var", "let"]
+    return tokens.indices.compactMap { index in
+      guard word(index) == "import", index == 0 || tokens[index - 1].line < tokens[index].line || isImportModifier(index - 1)
+      else { return nil }
+      let module = kinds.contains(word(index + 1)) ? word(index + 2) : word(index + 1)
+      return (module, tokens[index].line)
+    }
+  }
+
+  private func isImportModifier(_ index: Int) -> Bool {
+    ["public", "package", "internal", "fileprivate", "private"].contains(word(index)) || word(index).hasPrefix("@")
+  }
+}
