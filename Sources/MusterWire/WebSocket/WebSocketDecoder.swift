@@ -1,0 +1,215 @@
+import MusterJSON
+
+/// What a ``WebSocketDecoder`` has found.
+///
+/// Trivial: ranges are offsets into the caller's bytes, so an event costs no allocation and no reference count.
+package enum WebSocketEvent: Sendable, Hashable {
+  /// A whole text message, valid UTF-8, unmasked where it arrived.
+  case text(Range<Int>)
+  /// A whole text message that came in fragments; ``WebSocketDecoder/takeMessage()`` hands it over.
+  case fragmentedText
+  /// To be answered with a pong of the same payload.
+  case ping(Range<Int>)
+  case pong(Range<Int>)
+  /// The peer wants to end the connection; nothing behind it is looked at.
+  ///
+  /// `code` is `nil` when the peer named none.
+  case close(code: UInt16?, reason: Range<Int>)
+  /// The bytes end before the next frame does. It begins at the offset, and at least so many bytes are needed from there.
+  case needs(Int)
+  /// The peer broke the rules. Nothing more can be decoded.
+  case violation(WebSocketViolation)
+  /// The decoder has seen a close frame or a violation; the bytes were passed by.
+  case ended
+}
+
+/// Turns bytes into WebSocket messages, knowing no socket (RFC 6455, without extensions).
+///
+/// The owner of a read buffer calls ``next(in:at:)`` until it says `needs`, keeps the bytes from the offset on, and calls again
+/// when more have arrived:
+///
+/// ```swift
+/// var offset = 0
+/// reading: while true {
+///   switch decoder.next(in: &bytes, at: &offset) {
+///   case .text(let range): take(bytes.bytes.extracting(range))
+///   case .needs: break reading
+///   …
+///   }
+/// }
+/// ```
+///
+/// A frame is looked into only when it is whole, so a peer that sends single bytes costs one look at the head each, and the
+/// remainder that a caller has to keep is never longer than a frame may be. Binary messages are refused.
+///
+/// - Invariant: I1. `message` is empty unless a fragmented message is under way or waits to be taken.
+/// - Invariant: I2. `message.count <= messageBytesMax`.
+/// - Invariant: I3. Once ended, it stays so.
+/// ### Ownership
+/// 32 bytes, one for each connection. Memory is allocated for fragmented messages only, and goes with them.
+package struct WebSocketDecoder: Sendable {
+  /// Which end of the connection decodes.
+  package enum Role: UInt8, Sendable {
+    /// Takes frames from clients, which must be masked.
+    case server
+    /// Takes frames from a server, which must not be masked.
+    case client
+  }
+
+  /// What a peer may send.
+  package struct Limits: Sendable, Hashable {
+    /// The largest message, in bytes, whatever the number of its frames; at most 1 GiB.
+    package var messageBytesMax = 16 << 10
+    /// The most frames of one message.
+    package var fragmentsMax = 1_024
+    /// The most frames of one message that carry fewer than ``tinyBytes`` bytes, since a frame costs more than its bytes.
+    package var tinyFragmentsMax = 64
+
+    /// What counts as tiny.
+    package static let tinyBytes = 16
+
+    /// The limits of `muster.v1`.
+    package init() {}
+  }
+
+  private enum Phase: UInt8, Sendable {
+    case betweenMessages
+    case insideMessage
+    case ended
+  }
+
+  private var message: [UInt8] = []
+  private let messageBytesMax: UInt32
+  private let fragmentsMax: UInt16
+  private let tinyFragmentsMax: UInt16
+  private var fragments: UInt16 = 0
+  private var tinyFragments: UInt16 = 0
+  private var utf8 = UTF8Validator()
+  private let role: Role
+  private var phase = Phase.betweenMessages
+
+  /// Begins behind the handshake.
+  package init(role: Role = .server, limits: Limits = Limits()) {
+    precondition((0...1 << 30).contains(limits.messageBytesMax), "a message may be limited to 1 GiB at most")
+    self.role = role
+    messageBytesMax = UInt32(limits.messageBytesMax)
+    fragmentsMax = UInt16(clamping: limits.fragmentsMax)
+    tinyFragmentsMax = UInt16(clamping: limits.tinyFragmentsMax)
+  }
+
+  /// Whether a close frame or a violation has been seen.
+  package var hasEnded: Bool { phase == .ended }
+
+  /// Goes on to the next event.
+  ///
+  /// - Parameters:
+  ///   - bytes: What has arrived; payloads are unmasked in it.
+  ///   - offset: Where to go on; moved behind what was consumed. What stands behind it has not been touched.
+  /// - Returns: The event. Its ranges count from the beginning of `bytes`.
+  /// - Complexity: O(bytes consumed); no allocation for a message in a single frame.
+  package mutating func next(in bytes: inout MutableRawSpan, at offset: inout Int) -> WebSocketEvent {
+    while phase != .ended {
+      let header: WebSocketFrameHeader
+      switch WebSocketFrameHeader.parse(bytes.bytes, at: offset, isMasked: role == .server) {
+      case .needs(let count): return .needs(count)
+      case .violation(let violation): return end(.violation(violation))
+      case .header(let parsed): header = parsed
+      }
+      if let violation = judge(header) { return end(.violation(violation)) }
+      let start = offset + header.headBytes
+      // The sum cannot overflow: `judge` has limited the payload.
+      guard bytes.byteCount - start >= header.payloadBytes else { return .needs(header.headBytes + header.payloadBytes) }
+      let payload = start..<start + header.payloadBytes
+      offset = payload.upperBound
+      let isASCII = role == .server && WebSocketMask.apply(header.mask, to: &bytes, in: payload)
+      if let event = take(header, payload, of: bytes.bytes, isASCII: isASCII) { return event }
+    }
+    offset = bytes.byteCount
+    return .ended
+  }
+
+  /// Hands over the message that ``WebSocketEvent/fragmentedText`` has announced.
+  package mutating func takeMessage() -> [UInt8] {
+    let taken = message
+    message = []
+    return taken
+  }
+
+  // MARK: Inside
+
+  private mutating func end(_ event: WebSocketEvent) -> WebSocketEvent {
+    phase = .ended
+    message = []
+    return event
+  }
+
+  /// Judges a frame by its head and by what went before it.
+  private func judge(_ header: WebSocketFrameHeader) -> WebSocketViolation? {
+    if header.opcode.isControl { return nil }
+    let isInside = phase == .insideMessage
+    if header.opcode == .continuation, !isInside { return .unexpectedContinuation }
+    if header.opcode == .text, isInside { return .interruptedMessage }
+    let room = Int(messageBytesMax) - (isInside ? message.count : 0)
+    if header.payloadBytes > room { return .messageTooLarge }
+    if isInside, fragments >= fragmentsMax || tinyFragments >= tinyFragmentsMax { return .tooManyFragments }
+    return nil
+  }
+
+  /// Takes a whole frame, unmasked; `nil` when there is nothing to tell yet.
+  private mutating func take(
+    _ header: WebSocketFrameHeader, _ payload: Range<Int>, of bytes: RawSpan, isASCII: Bool
+  ) -> WebSocketEvent? {
+    switch header.opcode {
+    case .ping: return .ping(payload)
+    case .pong: return .pong(payload)
+    case .close: return end(closing(bytes, payload))
+    case .text where header.isFinal:
+      guard isASCII || UTF8Validator.isValid(bytes.extracting(payload)) else { return end(.violation(.invalidUTF8)) }
+      return .text(payload)
+    case .text:
+      phase = .insideMessage
+      message.removeAll(keepingCapacity: false)
+      (fragments, tinyFragments) = (0, 0)
+      utf8 = UTF8Validator()
+    case .continuation, .binary: break
+    }
+    fragments += 1
+    if payload.count < Limits.tinyBytes { tinyFragments += 1 }
+    let piece = bytes.extracting(payload)
+    guard utf8.consume(piece) else { return end(.violation(.invalidUTF8)) }
+    // SAFETY: the pointer is used inside the closure only.
+    piece.withUnsafeBytes { message.append(contentsOf: $0) }
+    guard header.isFinal else { return nil }
+    guard utf8.isComplete else { return end(.violation(.invalidUTF8)) }
+    phase = .betweenMessages
+    return .fragmentedText
+  }
+
+  private func closing(_ bytes: RawSpan, _ payload: Range<Int>) -> WebSocketEvent {
+    guard !payload.isEmpty else { return .close(code: nil, reason: payload) }
+    guard payload.count >= 2 else { return .violation(.invalidClosePayload) }
+    let code = UInt16(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: payload.lowerBound, as: UInt16.self))
+    guard WebSocketCloseCode.maySend(code) else { return .violation(.invalidCloseCode) }
+    let reason = payload.dropFirst(2)
+    guard UTF8Validator.isValid(bytes.extracting(reason)) else { return .violation(.invalidUTF8) }
+    return .close(code: code, reason: reason)
+  }
+}
+
+/// The close codes of RFC 6455, section 7.4, and of IANA's registry.
+package enum WebSocketCloseCode {
+  /// The purpose of the connection has been fulfilled.
+  package static let normal: UInt16 = 1000
+  /// An end goes away: a browser leaves the page, a server stops.
+  package static let goingAway: UInt16 = 1001
+
+  /// Whether a peer may put a code into a close frame.
+  ///
+  /// 1004 is reserved; 1005, 1006 and 1015 exist only to be reported; 1016 to 2999 wait for later versions of the protocol.
+  package static func maySend(_ code: UInt16) -> Bool {
+    switch code {
+    case 1000...1003, 1007...1014, 3000...4999: true
+    default: false
+    }
+  }
+}
