@@ -1,0 +1,104 @@
+import MusterModel
+
+/// Where a connection stands.
+enum ConnectionPhase: UInt8, Sendable {
+  /// Open, and has not said hello.
+  case open
+  /// Has said hello; its session shard has not answered yet.
+  case greeting
+  /// Bound to a session.
+  case bound
+}
+
+/// One open connection.
+struct ConnectionRow {
+  var phase = ConnectionPhase.open
+  /// Pinged, and not heard since.
+  var isPinged = false
+  /// Its transport does not take what it is sent.
+  var isCongested = false
+  /// At least one of its edges is stale and no snapshot has been asked for.
+  var hasStale = false
+  var session = SessionRef(shard: 0, slot: .none, generation: 0)
+  var lastHeard = Tick(0)
+  /// Silence of so many ticks leads to a ping.
+  var pingTicks: UInt32 = 0
+  /// Silence of so many ticks ends the connection.
+  var silenceTicks: UInt32 = 0
+  /// When the peer last took something while congested.
+  var lastProgress = Tick(0)
+  /// A token bucket, in tenths of a request.
+  var tokens: Int32 = 0
+  var tokensAt = Tick(0)
+  /// Requests refused for coming too fast, since one was let in.
+  var strikes: UInt32 = 0
+  /// Requests that have not been answered.
+  var inFlight: UInt32 = 0
+  /// Things held back until they are durable.
+  var held: UInt32 = 0
+  /// Watches whose snapshot is not complete; changes wait for it.
+  var gathers: UInt32 = 0
+  var firstEdge = Slot.none
+  var edges: UInt32 = 0
+  var firstWatch = Slot.none
+  var watches: UInt32 = 0
+}
+
+/// A channel that at least one connection of this plane observes.
+struct ObservedChannel {
+  var name: ChannelName?
+  var firstEdge = Slot.none
+}
+
+/// One connection observing one channel.
+struct EdgeRow {
+  var connection = Slot.none
+  var channel = Slot.none
+  var nextOfConnection = Slot.none
+  var nextOfChannel = Slot.none
+  var previousOfChannel = Slot.none
+  /// It missed something and gets a snapshot when it drains; until then it gets nothing.
+  var isStale = false
+  /// The snapshot has been asked for.
+  var isResyncing = false
+}
+
+/// A user whom at least one connection of this plane watches.
+struct WatchedUser {
+  var user: UserID?
+  var firstWatch = Slot.none
+  /// What others are told next.
+  var latest: UserPresence?
+  /// What the user's own sessions are told next.
+  var latestOwn: UserPresence?
+}
+
+/// One connection watching one user.
+struct WatchRow {
+  var connection = Slot.none
+  var watched = Slot.none
+  var nextOfConnection = Slot.none
+  var previousOfConnection = Slot.none
+  var nextOfUser = Slot.none
+  var previousOfUser = Slot.none
+  /// There is something to tell.
+  var isPending = false
+}
+
+/// A `users` or `watch` whose parts come from several session shards.
+struct Gather {
+  var connection: ConnectionID
+  var request: RequestID
+  var isWatch: Bool
+  var missing: Int
+  var found: [UserPresence] = []
+}
+
+/// Something that waits for a record to become durable.
+///
+/// Kept in the order in which it was to be sent.
+enum HeldBack {
+  case welcome(ConnectionID, RequestID, Welcome, SessionRef)
+  case reply(ConnectionID, RequestID, Reply, ReplyEffect)
+  case push(ConnectionID, Push)
+}

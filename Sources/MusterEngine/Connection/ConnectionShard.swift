@@ -1,0 +1,208 @@
+package import MusterModel
+
+/// Sole owner of the connections of one plane.
+///
+/// The edge calls it on the plane's thread, inside `assumeIsolated`, whenever its sockets have something; the messages of other
+/// shards come in turns. A heartbeat ends here: it writes one tick into one row.
+///
+/// No method is `async`, and none waits for anything.
+package actor ConnectionShard {
+  package nonisolated let index: Int
+  private nonisolated let executor: any PlaneExecutor
+  package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  private let context: ShardContext
+  private let sink: any EventSink
+  /// The mailboxes of all planes; read for their depth only.
+  private let mailboxes: [Mailbox]
+  package internal(set) var state: ConnectionState
+  private var actions: [ConnectionAction] = []
+  private var outbox: Outbox
+  private var now: Moment
+  /// A mailbox is over its limit: nothing new is let in until it has been emptied.
+  package private(set) var isOverloaded = false
+
+  package init(
+    index: Int, executor: any PlaneExecutor, context: ShardContext, sink: any EventSink, mailboxes: [Mailbox], now: Moment
+  ) {
+    self.index = index
+    self.executor = executor
+    self.context = context
+    self.sink = sink
+    self.mailboxes = mailboxes
+    self.now = now
+    outbox = Outbox(planes: context.placement.planes + 1)
+    state = ConnectionState(
+      shard: index, configuration: context.configuration, placement: context.placement, now: now.tick)
+  }
+
+  // MARK: For the edge
+
+  /// Makes a row for a new transport and starts its hello timeout; `nil` when there is no room or the engine is draining.
+  ///
+  /// `remote` is the address of the peer, for operators.
+  package func open(remote: String) -> ConnectionID? {
+    state.open(remote: remote, at: now)
+  }
+
+  /// Notes a sign of life: any frame, ping or pong.
+  ///
+  /// O(1), no allocation.
+  package func heard(_ connection: ConnectionID) {
+    state.heard(connection, at: now.tick)
+  }
+
+  /// Binds the connection to a new or a resumed session.
+  ///
+  /// The answer is ``Reply/hello(_:)``, or a refusal and a close.
+  package func hello(_ connection: ConnectionID, _ id: RequestID, _ identity: Identity, _ hello: Hello) {
+    state.hello(connection, id, makeLogin(identity), hello, isOverloaded: isOverloaded, at: now, into: &actions)
+    perform()
+  }
+
+  /// Takes any request but `hello`.
+  ///
+  /// A `beat` is answered at once; everything else goes to the session's shard.
+  package func request(_ connection: ConnectionID, _ id: RequestID, _ request: Request) {
+    if case .beat = request, state.hasGreeted(connection) {
+      state.heard(connection, at: now.tick)
+      if id != .none { sink.send(.beat(serverTime: now.wall), to: id, on: connection) }
+      return
+    }
+    state.request(connection, id, request, isOverloaded: isOverloaded, at: now, into: &actions)
+    perform()
+  }
+
+  /// The transport's queue went over its high-water mark.
+  package func congested(_ connection: ConnectionID) {
+    state.congested(connection, at: now.tick, into: &actions)
+    perform()
+  }
+
+  /// The peer took some bytes while congested.
+  package func progressed(_ connection: ConnectionID) {
+    state.progressed(connection, at: now.tick)
+  }
+
+  /// The transport's queue went below its low-water mark.
+  package func drained(_ connection: ConnectionID) {
+    state.drained(connection, at: now.tick, into: &actions)
+    perform()
+  }
+
+  /// The transport is gone.
+  ///
+  /// A stale id is ignored, so the edge may tell what the engine knows already.
+  package func closed(_ connection: ConnectionID, _ end: ConnectionEnd) {
+    state.closed(connection, end, at: now, into: &actions)
+    perform()
+  }
+
+  // MARK: For the plane
+
+  /// Sets the moment that holds until the next turn.
+  package func begin(_ now: Moment) {
+    self.now = now
+    state.counters.turns += 1
+    let limit = context.configuration.mailboxMessagesMax
+    isOverloaded = outbox.count > limit || mailboxes.contains { $0.depth > limit }
+  }
+
+  /// Handles one message of another shard.
+  package func receive(_ message: ConnectionMessage) {
+    state.receive(message, durable: context.journal.durableThrough, at: now, into: &actions)
+    perform()
+  }
+
+  /// Fires the timers that are due.
+  ///
+  /// - Returns: Whether more is due.
+  package func advance(limit: Int) -> Bool {
+    let isMoreDue = state.advance(limit: limit, at: now, into: &actions)
+    perform()
+    return isMoreDue
+  }
+
+  /// Lets go what has become durable.
+  ///
+  /// Once per turn, before everything else: what is still held back keeps events from its connection.
+  package func release() {
+    state.releaseHeld(durable: context.journal.durableThrough, into: &actions)
+    perform()
+  }
+
+  /// Tells the batched changes of watched users.
+  ///
+  /// Once per turn, behind everything else.
+  package func flush() {
+    state.flushWatches(into: &actions)
+    perform()
+  }
+
+  /// Lets the plane take what is to be told to other shards.
+  package func withOutbox<R: Sendable>(_ body: (inout Outbox) -> R) -> R {
+    body(&outbox)
+  }
+
+  // MARK: For the control plane
+
+  /// One connection, for operators.
+  package func detail(of connection: ConnectionID) -> ConnectionDetail? {
+    state.detail(of: connection, at: now)
+  }
+
+  /// Ends one connection; its session goes on.
+  package func kick(_ connection: ConnectionID, message: String) -> Bool {
+    let isKnown = state.kick(connection, message: message, into: &actions)
+    perform()
+    return isKnown
+  }
+
+  /// Lets nobody in any more, and tells everybody to come back within `spread`.
+  package func beginDraining(reason: String, spread: Duration) {
+    state.beginDraining(reason: reason, spread: spread, random: context.random, into: &actions)
+    perform()
+  }
+
+  /// Closes everybody who is still there.
+  package func finishDraining() {
+    state.finishDraining(into: &actions)
+    perform()
+  }
+
+  // MARK: Acting
+
+  /// Does what the state asked for, in its order.
+  private func perform() {
+    guard !actions.isEmpty else { return }
+    for action in actions {
+      switch action {
+      case .send(let reply, let id, let connection): sink.send(reply, to: id, on: connection)
+      case .push(let push, let connections): sink.push(push, to: connections)
+      case .ping(let connection): sink.ping(connection)
+      case .setReading(let connection, let enabled): sink.setReading(connection, enabled: enabled)
+      case .close(let connection, let refusal): sink.close(connection, refusal: refusal)
+      case .tellSession(let message, let plane): outbox.append(message, to: plane)
+      case .tellChannel(let message): outbox.append(message, to: context.placement.plane(of: message.channel))
+      }
+    }
+    actions.removeAll(keepingCapacity: true)
+    executor.requestTurn()
+  }
+
+  /// Gives a guest an id, which places it.
+  private func makeLogin(_ identity: Identity) -> Login {
+    switch identity {
+    case .member(let user): .member(user)
+    case .session(let session): .session(session)
+    case .guest: .guest(UserID(guestFrom: context.random))
+    }
+  }
+}
+
+extension UserID {
+  /// A fresh id for a guest: the prefix that no member may have, and 64 random bits.
+  init(guestFrom random: any RandomSource) {
+    self.init(unchecked: Array((SessionState.guestPrefix + String(random.next(), radix: 36)).utf8))
+  }
+}

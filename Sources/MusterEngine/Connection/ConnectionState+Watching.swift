@@ -1,0 +1,199 @@
+import MusterModel
+
+/// Users seen regardless of channels: asked for once, or watched.
+extension ConnectionState {
+  /// Asks the session shards that hold the users.
+  ///
+  /// The answers are put together as they come.
+  mutating func gather(
+    _ slot: Slot, _ id: RequestID, _ asked: [UserID], isWatch: Bool, fresh: Set<UserID> = [],
+    into actions: inout [ConnectionAction]
+  ) {
+    let connection = connection(in: slot)
+    guard let viewer = users[slot] else { return }
+    var parts: [Int: (fresh: [UserID], known: [UserID])] = [:]
+    for user in asked {
+      let plane = placement.plane(of: user)
+      if fresh.contains(user) {
+        parts[plane, default: ([], [])].fresh.append(user)
+      } else {
+        parts[plane, default: ([], [])].known.append(user)
+      }
+    }
+    lastGather &+= 1
+    let missing = parts.values.reduce(0) { $0 + ($1.fresh.isEmpty ? 0 : 1) + ($1.known.isEmpty ? 0 : 1) }
+    guard missing > 0 else {
+      finish(slot)
+      return deliver(.users([]), to: slot, id, into: &actions)
+    }
+    gathers[lastGather] = Gather(connection: connection, request: id, isWatch: isWatch, missing: missing)
+    if isWatch { rows[slot].gathers += 1 }
+    for (plane, part) in parts.sorted(by: { $0.key < $1.key }) {
+      for (users, watch) in [(part.fresh, true), (part.known, false)] where !users.isEmpty {
+        let query = SessionMessage.query(connection, gather: lastGather, users, viewer: viewer, watch: watch)
+        actions.append(.tellSession(query, plane: plane))
+      }
+    }
+  }
+
+  /// One part of an answer has come; the last one completes the reply.
+  mutating func gathered(
+    _ connection: ConnectionID, _ gather: UInt32, _ users: [UserPresence], durable: LSN,
+    into actions: inout [ConnectionAction]
+  ) {
+    guard var entry = gathers.removeValue(forKey: gather) else { return }
+    entry.found += users
+    entry.missing -= 1
+    if entry.missing > 0 {
+      gathers[gather] = entry
+      return
+    }
+    if entry.isWatch, let slot = slot(of: connection) { rows[slot].gathers -= 1 }
+    let reply = HeldBack.reply(connection, entry.request, .users(entry.found), .none)
+    hold(reply, of: connection, after: .zero, durable: durable, into: &actions)
+  }
+
+  // MARK: Watches
+
+  /// Adds users to the watch list of a connection; the reply is the snapshot of all that were named.
+  mutating func watch(_ slot: Slot, _ id: RequestID, _ asked: [UserID], into actions: inout [ConnectionAction]) {
+    let named = Set(asked)
+    let fresh = named.filter { !isWatching(slot, $0) }
+    let limit = configuration.watchesPerConnectionMax
+    guard Int(rows[slot].watches) + fresh.count <= limit else {
+      finish(slot)
+      return answer(slot, id, Refusal(.tooLarge, "A connection may watch \(limit) users at once."), into: &actions)
+    }
+    for user in fresh { addWatch(slot, user) }
+    // In the order of the request: a set has another order in every process.
+    var left = named
+    gather(slot, id, asked.filter { left.remove($0) != nil }, isWatch: true, fresh: fresh, into: &actions)
+  }
+
+  mutating func unwatch(_ slot: Slot, _ id: RequestID, _ asked: [UserID], into actions: inout [ConnectionAction]) {
+    var removed: [UserID] = []
+    for user in asked where removeWatch(slot, of: user) { removed.append(user) }
+    tellUnwatched(removed, into: &actions)
+    finish(slot)
+    deliver(.empty, to: slot, id, into: &actions)
+  }
+
+  mutating func removeAllWatches(of slot: Slot, into actions: inout [ConnectionAction]) {
+    var removed: [UserID] = []
+    while rows[slot].firstWatch != .none {
+      guard let user = watched[watches[rows[slot].firstWatch].watched].user else {
+        preconditionFailure("a watch led to a user who is not watched")
+      }
+      _ = removeWatch(slot, of: user)
+      removed.append(user)
+    }
+    pendingWatches[slot] = nil
+    tellUnwatched(removed, into: &actions)
+  }
+
+  private func tellUnwatched(_ users: [UserID], into actions: inout [ConnectionAction]) {
+    let byPlane = Dictionary(grouping: users) { placement.plane(of: $0) }
+    for (plane, users) in byPlane.sorted(by: { $0.key < $1.key }) {
+      actions.append(.tellSession(.unwatch(plane: shard, users), plane: plane))
+    }
+  }
+
+  /// The user's list of watches is walked: it has one entry for each connection of this plane that watches the user.
+  private func isWatching(_ slot: Slot, _ user: UserID) -> Bool {
+    guard let watched = watchedIndex[user] else { return false }
+    return watch(of: slot, watched) != nil
+  }
+
+  /// The shorter way is along the user: few connections watch one user, but one connection may watch thousands.
+  private func watch(of slot: Slot, _ watched: Slot) -> Slot? {
+    var watch = self.watched[watched].firstWatch
+    while watch != .none, watches[watch].connection != slot { watch = watches[watch].nextOfUser }
+    return watch == .none ? nil : watch
+  }
+
+  private mutating func addWatch(_ slot: Slot, _ user: UserID) {
+    guard let target = watchedIndex[user] ?? watched.insert(WatchedUser(user: user)) else {
+      preconditionFailure("the table of watched users is full: \(watched.count) rows")
+    }
+    watchedIndex[user] = target
+    let first = watched[target].firstWatch
+    let row = WatchRow(
+      connection: slot, watched: target, nextOfConnection: rows[slot].firstWatch, nextOfUser: first)
+    guard let watch = watches.insert(row) else { preconditionFailure("the table of watches is full: \(watches.count) rows") }
+    if first != .none { watches[first].previousOfUser = watch }
+    if rows[slot].firstWatch != .none { watches[rows[slot].firstWatch].previousOfConnection = watch }
+    watched[target].firstWatch = watch
+    rows[slot].firstWatch = watch
+    rows[slot].watches += 1
+  }
+
+  private mutating func removeWatch(_ slot: Slot, of user: UserID) -> Bool {
+    guard let target = watchedIndex[user], let watch = watch(of: slot, target) else { return false }
+    let row = watches[watch]
+    if row.previousOfConnection == .none {
+      rows[slot].firstWatch = row.nextOfConnection
+    } else {
+      watches[row.previousOfConnection].nextOfConnection = row.nextOfConnection
+    }
+    if row.nextOfConnection != .none { watches[row.nextOfConnection].previousOfConnection = row.previousOfConnection }
+    if row.previousOfUser == .none {
+      watched[target].firstWatch = row.nextOfUser
+    } else {
+      watches[row.previousOfUser].nextOfUser = row.nextOfUser
+    }
+    if row.nextOfUser != .none { watches[row.nextOfUser].previousOfUser = row.previousOfUser }
+    if row.isPending { pendingWatches[slot]?.removeAll { $0 == watch } }
+    rows[slot].watches -= 1
+    watches.remove(watch)
+    guard watched[target].firstWatch == .none else { return true }
+    watchedIndex[user] = nil
+    watched.remove(target)
+    return true
+  }
+
+  // MARK: Changes
+
+  /// Notes what a watched user looks like now; it is told with the next batch.
+  ///
+  /// O(watchers).
+  mutating func note(_ change: WatchedChange) {
+    guard let target = watchedIndex[change.own.user] else { return }
+    let isNewToOwn = watched[target].latestOwn != change.own
+    watched[target].latestOwn = change.own
+    if let shown = change.shown { watched[target].latest = shown }
+    var watch = watched[target].firstWatch
+    while watch != .none {
+      let isNew = isByOwner(watch) ? isNewToOwn : change.shown != nil
+      if isNew, !watches[watch].isPending {
+        watches[watch].isPending = true
+        pendingWatches[watches[watch].connection, default: []].append(watch)
+      }
+      watch = watches[watch].nextOfUser
+    }
+  }
+
+  /// Whether a user watches itself.
+  private func isByOwner(_ watch: Slot) -> Bool {
+    users[watches[watch].connection] == watched[watches[watch].watched].user
+  }
+
+  /// Tells each connection what changed, in one batch.
+  ///
+  /// A connection that does not drain, or whose snapshot is not complete, waits; later changes then replace earlier ones.
+  package mutating func flushWatches(into actions: inout [ConnectionAction]) {
+    guard !pendingWatches.isEmpty else { return }
+    for (slot, pending) in pendingWatches.sorted(by: { $0.key < $1.key }) {
+      guard !rows[slot].isCongested, rows[slot].gathers == 0, rows[slot].held == 0 else { continue }
+      var changed: [UserPresence] = []
+      for watch in pending {
+        watches[watch].isPending = false
+        let target = watched[watches[watch].watched]
+        if let latest = isByOwner(watch) ? target.latestOwn : target.latest { changed.append(latest) }
+      }
+      pendingWatches[slot] = nil
+      guard !changed.isEmpty else { continue }
+      counters.deliveries += 1
+      actions.append(.push(.presence(changed), [connection(in: slot)]))
+    }
+  }
+}

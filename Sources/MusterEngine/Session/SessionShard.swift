@@ -1,0 +1,191 @@
+package import MusterModel
+
+/// What the shards of one engine have in common.
+package struct ShardContext: Sendable {
+  package let configuration: EngineConfiguration
+  package let placement: Placement
+  package let epoch: Epoch
+  package let journal: any MutationJournal
+  package let random: any RandomSource
+
+  package init(
+    configuration: EngineConfiguration, placement: Placement, epoch: Epoch, journal: any MutationJournal,
+    random: any RandomSource
+  ) {
+    self.configuration = configuration
+    self.placement = placement
+    self.epoch = epoch
+    self.journal = journal
+    self.random = random
+  }
+}
+
+/// Sole owner of one slice of all users and their sessions.
+///
+/// A turn is: decide, append to the journal, apply, fill the outbox. Every step that can refuse comes before the append; none
+/// after it can fail. No method here is `async`, so nothing interleaves inside a turn, and the order of the log is the order of
+/// what was applied.
+package actor SessionShard {
+  package nonisolated let index: Int
+  private nonisolated let executor: any PlaneExecutor
+  package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  let context: ShardContext
+  package internal(set) var state: SessionState
+  private var outbox: Outbox
+  private var changes: [SessionChange] = []
+  /// The last record of this shard: whoever is told what the shard knows waits for it.
+  private(set) var appendedThrough = LSN.zero
+  private(set) var now: Moment
+
+  package init(index: Int, executor: any PlaneExecutor, context: ShardContext, now: Moment) {
+    self.index = index
+    self.executor = executor
+    self.context = context
+    self.now = now
+    outbox = Outbox(planes: context.placement.planes + 1)
+    state = SessionState(
+      shard: index, configuration: context.configuration, now: now.tick,
+      hashKey: StableHash.Key(context.random.next(), context.random.next()))
+  }
+
+  /// Sets the moment that holds for everything until the next turn.
+  package func begin(_ now: Moment) {
+    self.now = now
+  }
+
+  /// Handles one message.
+  ///
+  /// O(what it changes).
+  package func receive(_ message: SessionMessage) {
+    switch message {
+    case .hello(let connection, let id, let login, let hello):
+      admitLogin(connection, id, login, hello)
+    case .request(let connection, let id, let ref, let request):
+      guard let session = state.slot(of: ref) else {
+        reply(.refused(Refusal(.sessionExpired)), to: connection, id)
+        return
+      }
+      handle(request, of: session, connection, id)
+    case .direct(let connection, let id, let sessionID, let request):
+      guard let session = state.find(sessionID) else {
+        reply(.refused(Refusal(.sessionExpired)), to: connection, id)
+        return
+      }
+      // Any request is a sign of life; over a WebSocket its connection notes it.
+      state.heard(session, at: now.tick)
+      handle(request, of: session, connection, id)
+    case .ended(let connection, let ref, let end, let lastHeard):
+      lose(connection, ref, end, lastHeard: lastHeard)
+    case .query(let connection, let gather, let users, let viewer, let watch):
+      query(users, for: connection, gather: gather, viewer: viewer, watch: watch)
+    case .unwatch(let plane, let users):
+      state.unwatch(users, plane: plane)
+    case .signal(let connection, let id, let signal):
+      reply(.delivered(deliver(signal)), to: connection, id)
+    }
+  }
+
+  /// Fires the timers that are due, at most `limit` of them.
+  ///
+  /// - Returns: Whether more is due.
+  package func advance(limit: Int) -> Bool {
+    let due = state.advance(to: now.tick, limit: limit)
+    for session in due.sessions {
+      switch state.fire(session: session, at: now, into: &changes) {
+      case .rearmed: break
+      case .refreshed: route(message: "")
+      case .becomesDormant(let id, let reason): commit([.dormant(id, reason)])
+      case .expires(let id): commit([.ended(id, .expired)])
+      }
+    }
+    for user in due.users {
+      switch state.fire(user: user, at: now) {
+      case .rearmed, .forgotten: break
+      case .overrideEnds(let id): commit([.overridden(id, nil)])
+      case .banEnds(let id): commit([.banned(id, nil)])
+      }
+    }
+    return due.isMoreDue
+  }
+
+  /// Lets the plane take what is to be told.
+  package func withOutbox<R: Sendable>(_ body: (inout Outbox) -> R) -> R {
+    body(&outbox)
+  }
+
+  // MARK: Turn
+
+  /// Logs, applies and routes.
+  ///
+  /// Cannot fail.
+  ///
+  /// `message` is what a connection is told whose session ends by it. Returns the position of the last record.
+  @discardableResult
+  func commit(_ mutations: [Mutation], message: String = "") -> LSN {
+    for mutation in mutations {
+      appendedThrough = context.journal.append(mutation, at: now.wall)
+      state.apply(mutation, at: now, into: &changes)
+    }
+    route(message: message)
+    return appendedThrough
+  }
+
+  /// Puts what changed into the outbox.
+  func route(message: String) {
+    for change in changes {
+      switch change {
+      case .channel(let message): send(message)
+      case .presence(let change, let planes):
+        for plane in planes { outbox.append(.presence(change), to: plane) }
+      case .end(let connection, let reason):
+        outbox.append(.end(connection, reason, message: message), to: connection.shard)
+      }
+    }
+    changes.removeAll(keepingCapacity: true)
+    executor.requestTurn()
+  }
+
+  /// Starts or ends idleness, which is not logged.
+  func setIdle(_ session: Slot, _ isIdle: Bool) {
+    state.setIdle(session, isIdle, at: now, into: &changes)
+    route(message: "")
+  }
+
+  // MARK: Out
+
+  func send(_ message: ChannelMessage) {
+    outbox.append(message, to: context.placement.plane(of: message.channel))
+  }
+
+  func send(_ message: ConnectionMessage, to connection: ConnectionID) {
+    outbox.append(message, to: connection.shard)
+    executor.requestTurn()
+  }
+
+  func send(_ message: SessionMessage, to plane: Int) {
+    outbox.append(message, to: plane)
+    executor.requestTurn()
+  }
+
+  func reply(
+    _ reply: Reply, to connection: ConnectionID, _ id: RequestID, effect: ReplyEffect = .none
+  ) {
+    send(.reply(connection, id, reply, effect, after: appendedThrough), to: connection)
+  }
+
+  func ask(_ channel: ChannelName, _ connection: ConnectionID, _ id: RequestID, _ ask: ChannelAsk) {
+    send(.ask(channel, connection, id, ask, after: appendedThrough))
+    executor.requestTurn()
+  }
+}
+
+extension ChannelMessage {
+  /// The channel it is about.
+  var channel: ChannelName {
+    switch self {
+    case .put(let channel, _, _), .drop(let channel, _, _), .ask(let channel, _, _, _, _), .release(let channel, _, _):
+      channel
+    }
+  }
+}

@@ -1,0 +1,207 @@
+package import MusterModel
+
+/// What time does to a session.
+package enum SessionFiring: Sendable, Hashable {
+  /// Nothing yet: its timer was set again.
+  case rearmed
+  /// What is shown of its user changed, with nothing to log.
+  case refreshed
+  /// Its grace is over.
+  case becomesDormant(SessionID, LeaveReason)
+  /// Its idle TTL or its lifetime is over.
+  case expires(SessionID)
+}
+
+/// What time does to a user.
+package enum UserFiring: Sendable, Hashable {
+  case rearmed
+  case overrideEnds(UserID)
+  case banEnds(UserID)
+  /// What was remembered of the user is forgotten; there is nothing to log.
+  case forgotten
+}
+
+/// Connections and heartbeats: soft state, which one heartbeat rebuilds, so none of it is logged.
+extension SessionState {
+  // MARK: Connections
+
+  /// Gives a session one connection more; it is attached from now on.
+  ///
+  /// A dormant session must have been woken before. An HTTP lease ends: what holds the session is its connection, and when that
+  /// is lost the grace begins.
+  package mutating func attach(_ session: Slot, _ connection: ConnectionID, at now: Moment) {
+    precondition(sessions.lease[session].phase != .dormant, "a connection was attached to a dormant session")
+    let row = AttachmentRow(connection: connection, next: sessions.belongings[session].firstAttachment)
+    guard let attachment = attachments.insert(row) else {
+      preconditionFailure("the table of attachments is full: \(attachments.count) rows")
+    }
+    sessions.belongings[session].firstAttachment = attachment
+    sessions.belongings[session].attachments += 1
+    setPhase(.attached, of: session)
+    sessions.lease[session].holdsHTTPLease = false
+    sessions.lease[session].lastHeard = now.tick
+    sessions.lease[session].graceEnds = .never
+    armSession(session)
+  }
+
+  /// Takes one connection from a session.
+  ///
+  /// The last one starts the grace; a grace of zero is for the next firing to end.
+  ///
+  /// `lastHeard` is when the connection was last heard, which it alone knows; `grace` is how long to stay visible, in ticks, and
+  /// `nil` takes the session's resume window.
+  ///
+  /// - Returns: Whether the session has no connection left and is now detached.
+  package mutating func detach(
+    _ session: Slot, _ connection: ConnectionID, lastHeard: Tick, grace: UInt32?, reason: LeaveReason, at now: Moment
+  ) -> Bool {
+    var before = Slot.none
+    var attachment = sessions.belongings[session].firstAttachment
+    while attachment != .none, attachments[attachment].connection != connection {
+      before = attachment
+      attachment = attachments[attachment].next
+    }
+    guard attachment != .none else { return false }
+    let next = attachments[attachment].next
+    if before == .none {
+      sessions.belongings[session].firstAttachment = next
+    } else {
+      attachments[before].next = next
+    }
+    attachments.remove(attachment)
+    sessions.belongings[session].attachments -= 1
+    sessions.lease[session].lastHeard = max(sessions.lease[session].lastHeard, lastHeard)
+    guard sessions.belongings[session].attachments == 0 else { return false }
+    beginGrace(session, ticks: grace ?? sessions.lease[session].resumeTicks, reason: reason, at: now)
+    return true
+  }
+
+  /// Makes a session detached: shown as present until its grace is over.
+  package mutating func beginGrace(_ session: Slot, ticks: UInt32, reason: LeaveReason, at now: Moment) {
+    setPhase(.detached, of: session)
+    sessions.lease[session].holdsHTTPLease = false
+    sessions.lease[session].graceReason = reason
+    sessions.lease[session].graceEnds = now.tick.advanced(by: ticks)
+    armSession(session)
+  }
+
+  /// Renews a session that is present by HTTP heartbeats.
+  ///
+  /// A dormant session must have been woken before. O(1).
+  package mutating func renew(_ session: Slot, at now: Moment) {
+    precondition(sessions.lease[session].phase != .dormant, "a dormant session was renewed")
+    sessions.lease[session].lastHeard = now.tick
+    guard sessions.belongings[session].attachments == 0 else { return }
+    sessions.lease[session].graceEnds = .never
+    // The timer stays where it is when it would only be set later: it is set again when it fires.
+    let isNew = !sessions.lease[session].holdsHTTPLease
+    sessions.lease[session].holdsHTTPLease = true
+    setPhase(.attached, of: session)
+    if isNew { armSession(session) }
+  }
+
+  /// Notes that a session was heard, which moves its idle TTL and an HTTP lease, if it has one.
+  ///
+  /// O(1), no allocation: the timer is set again when it fires.
+  package mutating func heard(_ session: Slot, at now: Tick) {
+    sessions.lease[session].lastHeard = now
+  }
+
+  /// Starts or ends the idleness that turns into `away`.
+  package mutating func setIdle(_ session: Slot, _ isIdle: Bool, at now: Moment, into changes: inout [SessionChange]) {
+    guard sessions.lease[session].isIdle != isIdle else { return }
+    sessions.lease[session].isIdle = isIdle
+    sessions.lease[session].awayAt = isIdle ? now.tick.advanced(by: configuration.awayAfter) : .never
+    armSession(session)
+    refresh(sessions.identity[session].user, at: now, reason: .left, into: &changes)
+  }
+
+  // MARK: Timers
+
+  /// The next tick at which time changes something about a session.
+  package func deadline(of session: Slot) -> Tick {
+    let lease = sessions.lease[session]
+    var deadline = lease.expires
+    switch lease.phase {
+    case .attached:
+      if lease.holdsHTTPLease { deadline = min(deadline, lease.lastHeard.advanced(by: configuration.httpLease)) }
+    case .detached:
+      deadline = min(deadline, lease.graceEnds)
+    case .dormant:
+      deadline = min(deadline, lease.lastHeard.advanced(by: lease.idleTicks))
+    }
+    return deadline
+  }
+
+  mutating func armSession(_ session: Slot) {
+    let lease = sessions.lease[session]
+    let deadline = deadline(of: session)
+    // Going away happens once; afterwards `awayAt` is past and only the phase's own deadline is left.
+    let awaits = lease.isIdle && lease.awayAt > sessionWheel.now && lease.phase != .dormant
+    sessionWheel.arm(session, at: awaits ? min(deadline, lease.awayAt) : deadline)
+  }
+
+  /// Moves the wheels; at most `limit` handles come due.
+  ///
+  /// - Returns: The sessions and users to look at with ``fire(session:at:into:)`` and ``fire(user:at:)``, and whether more is due.
+  package mutating func advance(to now: Tick, limit: Int) -> (sessions: [Slot], users: [Slot], isMoreDue: Bool) {
+    due.removeAll(keepingCapacity: true)
+    let sessionAdvance = sessionWheel.advance(to: now, limit: limit, into: &due)
+    let firedSessions = due
+    due.removeAll(keepingCapacity: true)
+    let userAdvance = userWheel.advance(to: now, limit: limit, into: &due)
+    return (firedSessions, due, sessionAdvance == .moreDue || userAdvance == .moreDue)
+  }
+
+  /// Looks at a session whose timer has fired.
+  ///
+  /// What is to be logged is returned and not done yet: the caller appends it, applies it, and the timer is armed by that.
+  package mutating func fire(session: Slot, at now: Moment, into changes: inout [SessionChange]) -> SessionFiring {
+    guard sessions.slots.isLive(session) else { return .rearmed }
+    let lease = sessions.lease[session]
+    let id = sessions.identity[session].id
+    if now.tick >= lease.expires { return .expires(id) }
+    if now.tick >= deadline(of: session) {
+      switch lease.phase {
+      case .attached: return .becomesDormant(id, .timeout)
+      case .detached: return .becomesDormant(id, lease.graceReason)
+      case .dormant: return .expires(id)
+      }
+    }
+    armSession(session)
+    guard lease.isIdle, lease.awayAt <= now.tick else { return .rearmed }
+    refresh(sessions.identity[session].user, at: now, reason: .left, into: &changes)
+    return .refreshed
+  }
+
+  mutating func armUser(_ user: Slot, at now: Moment) {
+    let row = users.rows[user]
+    var deadline = Tick.never
+    if row.lastSeenMinutes != 0 { deadline = min(deadline, forgetTick(of: row, at: now)) }
+    if let until = users.overrides[user]?.until { deadline = min(deadline, now.tick(at: until)) }
+    if let until = users.bans[user]?.until { deadline = min(deadline, now.tick(at: until)) }
+    userWheel.arm(user, at: deadline)
+  }
+
+  private func forgetTick(of row: UserRow, at now: Moment) -> Tick {
+    let seen = WallTime(milliseconds: Int64(row.lastSeenMinutes) * 60_000)
+    return now.tick(at: WallTime(milliseconds: seen.milliseconds + configuration.lastSeenRetention.milliseconds))
+  }
+
+  /// Looks at a user whose timer has fired.
+  package mutating func fire(user: Slot, at now: Moment) -> UserFiring {
+    guard users.slots.isLive(user) else { return .rearmed }
+    let row = users.rows[user]
+    if let until = users.overrides[user]?.until, now.wall >= until { return .overrideEnds(userID(of: user)) }
+    if let until = users.bans[user]?.until, now.wall >= until { return .banEnds(userID(of: user)) }
+    if row.lastSeenMinutes != 0, row.shownStatus == .offline, forgetTick(of: row, at: now) <= now.tick {
+      users.rows[user].lastSeenMinutes = 0
+      armUser(user, at: now)
+      removeUserIfUnused(user)
+      return .forgotten
+    }
+    if row.shownStatus != .offline { users.rows[user].lastSeenMinutes = 0 }
+    armUser(user, at: now)
+    return .rearmed
+  }
+}

@@ -1,0 +1,188 @@
+/// One place of a ``BucketTable``: empty, or a slot with 32 bits of its hash.
+struct Bucket: Equatable {
+  let rawValue: UInt64
+
+  /// No entry.
+  static let empty = Bucket(rawValue: 0)
+
+  private init(rawValue: UInt64) {
+    self.rawValue = rawValue
+  }
+
+  /// An entry.
+  ///
+  /// The slot is kept one higher, so that row 0 with hash 0 is not ``empty``.
+  init(_ hash: UInt32, _ slot: Slot) {
+    rawValue = UInt64(hash) << 32 | UInt64(slot.rawValue &+ 1)
+  }
+
+  var isEmpty: Bool { rawValue == 0 }
+  var hash: UInt32 { UInt32(truncatingIfNeeded: rawValue >> 32) }
+  var slot: Slot { Slot(UInt32(truncatingIfNeeded: rawValue) &- 1) }
+}
+
+/// A hash table of a fixed size: the two halves of a ``SlotIndex`` while it grows.
+///
+/// Open addressing with linear probing (Knuth, "The Art of Computer Programming", volume 3, 6.4, algorithms L and R). The home
+/// of an entry is given by the *upper* bits of its hash. So a table twice the size has every entry at about twice its place,
+/// and moving from one to the other walks forward through both.
+///
+/// The table is cut into pages that are allocated when the first entry comes into them, and can be freed one by one: neither
+/// making nor ending a table of any size takes long.
+///
+/// - Invariant: I1. An entry lies at its home or behind it, and no bucket between is empty, except buckets already emptied by
+///   moving (see ``SlotIndex``).
+struct BucketTable: ~Copyable {
+  static let pageBuckets = 1 << pageBits
+  private static let pageBits = 12
+  /// The smallest table; its page is smaller too.
+  static let capacityMin = 64
+  /// As many as 32 bits of hash can tell apart.
+  static let capacityMax = 1 << 32
+
+  // SAFETY: only a name; see `pages`.
+  private typealias Page = UnsafeMutablePointer<Bucket>
+
+  /// How many buckets: a power of two, or 0 for no table at all.
+  let capacity: Int
+  /// How many pages have memory.
+  private(set) var pagesAllocated = 0
+  private let shift: UInt32
+  private let pagesCount: Int
+  // SAFETY: the directory and its pages are owned by this value alone and freed in `deinit`.
+  private let pages: UnsafeMutablePointer<Page?>
+
+  /// A table of empty buckets.
+  ///
+  /// - Parameter capacity: 0, or a power of two from ``capacityMin`` to ``capacityMax``.
+  /// - Complexity: O(capacity / 4,096): a directory without pages.
+  init(capacity: Int) {
+    precondition(
+      capacity == 0 || (Self.capacityMin...Self.capacityMax).contains(capacity) && capacity & (capacity - 1) == 0,
+      "a table has 2^6 to 2^32 buckets, not \(capacity)")
+    self.capacity = capacity
+    shift = capacity == 0 ? 0 : UInt32(32 - capacity.trailingZeroBitCount)
+    pagesCount = (capacity + Self.pageBuckets - 1) >> Self.pageBits
+    pages = .allocate(capacity: pagesCount)
+    pages.initialize(repeating: nil, count: pagesCount)
+  }
+
+  deinit {
+    // SAFETY: every page in the directory was allocated by `page(at:)` and is freed only here or in `freePage(at:)`, which
+    // leaves nil. Buckets are trivial.
+    for page in 0..<pagesCount {
+      pages[page]?.deallocate()
+    }
+    pages.deallocate()
+  }
+
+  /// What turns any sum of positions into one inside of the table.
+  @inline(__always)
+  var mask: Int { capacity &- 1 }
+
+  /// The memory of the table, in bytes.
+  var bytesReserved: Int {
+    pagesAllocated * min(capacity, Self.pageBuckets) * MemoryLayout<Bucket>.stride + pagesCount * MemoryLayout<Page?>.stride
+  }
+
+  /// Where the search for a hash begins.
+  @inline(__always)
+  func home(of hash: UInt32) -> Int {
+    Int(hash &>> shift)
+  }
+
+  /// Reads one bucket.
+  @inline(__always)
+  subscript(position: Int) -> Bucket {
+    assert((0..<capacity).contains(position), "bucket \(position) is outside of a table of \(capacity)")
+    // SAFETY: `position` is below the capacity (masked by every caller), so its page is in the directory; a page that exists is
+    // initialised in full.
+    guard let page = pages[position &>> Self.pageBits] else { return .empty }
+    return page[position & (Self.pageBuckets &- 1)]
+  }
+
+  /// Writes one bucket, which may bring its page to life.
+  ///
+  /// - Complexity: O(1): at most one page is allocated and zeroed.
+  @inline(__always)
+  mutating func write(_ bucket: Bucket, at position: Int) {
+    assert((0..<capacity).contains(position), "bucket \(position) is outside of a table of \(capacity)")
+    // SAFETY: as for reading; `page(at:)` gives an initialised page.
+    let page = pages[position &>> Self.pageBits] ?? makePage(at: position)
+    page[position & (Self.pageBuckets &- 1)] = bucket
+  }
+
+  // SAFETY: the page is initialised in full before it comes into the directory, which owns it.
+  @inline(never)
+  private mutating func makePage(at position: Int) -> UnsafeMutablePointer<Bucket> {
+    let buckets = min(capacity, Self.pageBuckets)
+    let page = Page.allocate(capacity: buckets)
+    page.initialize(repeating: .empty, count: buckets)
+    pages[position >> Self.pageBits] = page
+    pagesAllocated += 1
+    return page
+  }
+
+  /// Frees the page of this position, whose buckets are all empty; it reads as empty from now on.
+  mutating func freePage(at position: Int) {
+    // SAFETY: the page is owned by the directory alone, and the directory forgets it.
+    guard let page = pages[position >> Self.pageBits] else { return }
+    page.deallocate()
+    pages[position >> Self.pageBits] = nil
+    pagesAllocated -= 1
+  }
+
+  /// The position of the next empty bucket for a hash.
+  ///
+  /// - Precondition: There is one.
+  @inline(__always)
+  func room(for hash: UInt32) -> Int {
+    var position = home(of: hash)
+    while !self[position].isEmpty { position = (position &+ 1) & mask }
+    return position
+  }
+
+  /// Searches for a row from a position on, up to the first empty bucket.
+  @inline(__always)
+  func find(_ hash: UInt32, from start: Int, where matches: (Slot) -> Bool) -> Slot {
+    var position = start
+    while true {
+      let bucket = self[position]
+      if bucket.isEmpty { return .none }
+      if bucket.hash == hash, matches(bucket.slot) { return bucket.slot }
+      position = (position &+ 1) & mask
+    }
+  }
+
+  /// Searches for the bucket that holds exactly this entry.
+  func position(of wanted: Bucket, from start: Int) -> Int? {
+    var position = start
+    while true {
+      let bucket = self[position]
+      if bucket.isEmpty { return nil }
+      if bucket == wanted { return position }
+      position = (position &+ 1) & mask
+    }
+  }
+
+  /// Empties one bucket and moves later entries back over the gap, so that no search ends too early and no grave is left.
+  ///
+  /// - Complexity: O(length of the run of full buckets behind the gap).
+  mutating func close(_ position: Int) {
+    var gap = position
+    var candidate = (gap &+ 1) & mask
+    while true {
+      let bucket = self[candidate]
+      if bucket.isEmpty { break }
+      // An entry may move back to the gap when the gap is not before its home.
+      let fromHome = (candidate &- home(of: bucket.hash)) & mask
+      let fromGap = (candidate &- gap) & mask
+      if fromHome >= fromGap {
+        write(bucket, at: gap)
+        gap = candidate
+      }
+      candidate = (candidate &+ 1) & mask
+    }
+    write(.empty, at: gap)
+  }
+}

@@ -1,0 +1,164 @@
+/// Finds a row by the hash of its key: 8 bytes per bucket, keys stay in their columns.
+///
+/// A bucket holds 32 bits of hash and the slot. A search compares hashes and asks the caller about a slot only when they agree,
+/// so a miss costs no look at any row in nearly all cases.
+///
+/// Growth is incremental. At three quarters full a table twice the size is begun, and both are searched while each change moves
+/// ``bucketsMovedPerChange`` buckets across. New memory comes a page at a time where entries arrive, old memory goes a page at a
+/// time where they have left. So no call touches more than a bounded number of entries, whatever the size. The table never
+/// shrinks: presence comes back tomorrow at the same hour.
+///
+/// The hash decides about speed only, never about truth. It should be keyed (`StableHash`) where the keys come from outside: who
+/// can choose collisions turns every search into a scan.
+///
+/// - Invariant: I1. Every entry is in exactly one of the two tables, where a search for its hash finds it.
+/// - Invariant: I2. ``count`` is the number of entries of both tables, at most three quarters of the current one.
+/// - Invariant: I3. While it grows, new entries go only to the current table; the previous one loses its entries in the order of
+///   positions from `start`, an empty bucket, once around.
+///
+/// ### Isolation
+/// A plain value without a lock. `~Copyable`, since it owns its tables.
+package struct SlotIndex: ~Copyable {
+  /// How many buckets one change moves while the index grows.
+  ///
+  /// Two would be enough to be done before the next growth; with eight it is over after an eighth of the way, and searches
+  /// look into one table again.
+  package static let bucketsMovedPerChange = 8
+
+  /// The number of entries.
+  package private(set) var count = 0
+
+  private(set) var current = BucketTable(capacity: BucketTable.capacityMin)
+  /// The table that entries are moved out of; of capacity 0 when the index does not grow.
+  private(set) var previous = BucketTable(capacity: 0)
+  /// The bucket of `previous` where moving began.
+  ///
+  /// It was empty and stays so: every search in `previous` ends there at last.
+  private(set) var start = 0
+  /// How many buckets of `previous` have been moved, from `start` on.
+  private(set) var moved = 0
+
+  /// An index without entries; its first page comes with the first entry.
+  package init() {}
+
+  /// Whether entries are being moved to a larger table.
+  package var isGrowing: Bool { previous.capacity > 0 }
+
+  /// How many buckets are still to be moved.
+  package var bucketsToMove: Int { previous.capacity - moved }
+
+  /// The memory of both tables, in bytes.
+  package var bytesReserved: Int { current.bytesReserved + previous.bytesReserved }
+
+  /// Finds the row with this hash for which `matches` holds.
+  ///
+  /// - Parameters:
+  ///   - hash: All 64 bits count.
+  ///   - matches: Whether the row has the key that is searched for. Called for rows whose hashes agree in 32 bits.
+  /// - Complexity: O(1) expected: one cache miss for the bucket, one for the row.
+  /// - Returns: ``Slot/none`` when there is no such row.
+  @inline(__always)
+  package func find(_ hash: UInt64, where matches: (Slot) -> Bool) -> Slot {
+    let hash = Self.fold(hash)
+    let slot = current.find(hash, from: current.home(of: hash), where: matches)
+    if slot != .none || !isGrowing { return slot }
+    return findInPrevious(hash, where: matches)
+  }
+
+  @inline(never)
+  private func findInPrevious(_ hash: UInt32, where matches: (Slot) -> Bool) -> Slot {
+    previous.find(hash, from: searchStart(of: hash), where: matches)
+  }
+
+  /// Adds a row.
+  ///
+  /// - Precondition: The row is not in the index, and no other row with the same key is.
+  /// - Complexity: O(1) expected; moves at most ``bucketsMovedPerChange`` buckets and allocates at most three pages.
+  package mutating func insert(_ hash: UInt64, _ slot: Slot) {
+    precondition(slot != .none, "no row cannot be indexed")
+    let hash = Self.fold(hash)
+    if count == current.capacity / 4 * 3 { beginGrowing(at: current.room(for: hash)) }
+    moveSome()
+    current.write(Bucket(hash, slot), at: current.room(for: hash))
+    count += 1
+  }
+
+  /// Removes a row; `hash` is the one it was inserted with.
+  ///
+  /// - Precondition: It is in the index. An absent one means that index and table have drifted apart, so it traps in every build.
+  /// - Complexity: O(1) expected; moves at most ``bucketsMovedPerChange`` buckets.
+  package mutating func remove(_ hash: UInt64, _ slot: Slot) {
+    let bucket = Bucket(Self.fold(hash), slot)
+    if let position = current.position(of: bucket, from: current.home(of: bucket.hash)) {
+      current.close(position)
+    } else if isGrowing, let position = previous.position(of: bucket, from: searchStart(of: bucket.hash)) {
+      previous.close(position)
+    } else {
+      preconditionFailure("row \(slot.rawValue) is removed from an index that does not hold it")
+    }
+    count -= 1
+    moveSome()
+  }
+
+  /// The 32 bits of a hash that are kept: a multiplication carries every lower bit into them, so a poor hash does no worse here
+  /// than a good one (Knuth's multiplicative hashing, 6.4).
+  @inline(__always)
+  static func fold(_ hash: UInt64) -> UInt32 {
+    UInt32(truncatingIfNeeded: (hash &* 0x9e37_79b9_7f4a_7c15) >> 32)
+  }
+
+  /// Where to search in `previous`: at the home of the hash, or where moving has come to, when that is further.
+  ///
+  /// An entry whose home has been moved may still lie behind it, in the run of full buckets that moving stands in.
+  func searchStart(of hash: UInt32) -> Int {
+    let fromStart = (previous.home(of: hash) &- start) & previous.mask
+    return (start &+ max(fromStart, moved)) & previous.mask
+  }
+
+  /// Begins a table twice the size.
+  ///
+  /// - Parameter start: Any empty bucket of the current table.
+  @inline(never)
+  private mutating func beginGrowing(at start: Int) {
+    // A table of n grows at 3/4 n entries, so the next growth is as many changes away, and moving takes n/8 of them.
+    precondition(!isGrowing, "an index grows again before it has finished growing")
+    let larger = BucketTable(capacity: current.capacity * 2)
+    previous = exchange(&current, with: larger)
+    self.start = start
+    moved = 0
+  }
+
+  @inline(__always)
+  private mutating func moveSome() {
+    if isGrowing { moveBuckets() }
+  }
+
+  @inline(never)
+  private mutating func moveBuckets() {
+    let end = min(moved + Self.bucketsMovedPerChange, previous.capacity)
+    while moved < end {
+      let position = (start &+ moved) & previous.mask
+      let bucket = previous[position]
+      if !bucket.isEmpty {
+        current.write(bucket, at: current.room(for: bucket.hash))
+        previous.write(.empty, at: position)
+      }
+      moved += 1
+      freePassedPage(at: position)
+    }
+    if moved == previous.capacity {
+      previous = BucketTable(capacity: 0)
+      moved = 0
+    }
+  }
+
+  /// Frees a page of `previous` when its last bucket has been moved.
+  ///
+  /// The page where moving began waits for the very end.
+  private mutating func freePassedPage(at position: Int) {
+    let lastOfPage = BucketTable.pageBuckets - 1
+    guard position & lastOfPage == lastOfPage, position / BucketTable.pageBuckets != start / BucketTable.pageBuckets
+    else { return }
+    previous.freePage(at: position)
+  }
+}

@@ -1,0 +1,163 @@
+import MusterEngine
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// An executor with a thread of its own and no sockets: turns and jobs run as they do in production.
+///
+/// For what only real threads can show. Tests of behaviour use a ``ManualExecutor``.
+///
+/// ### Isolation
+/// Callable from any thread. ``stop()`` must be called, or the thread lives as long as the process.
+package final class LoopbackExecutor: PlaneExecutor {
+  private struct State {
+    var turn: (@Sendable () -> Void)?
+    var jobs: [UnownedJob] = []
+    var isTurnDue = false
+    var isStopped = false
+  }
+
+  private let state = Mutex(State())
+  private let wakeUp = WakeUp()
+  /// The name of the thread, 0 until it runs.
+  private let thread = Atomic<UInt>(0)
+
+  package init() {
+    #if canImport(Darwin)
+      var thread: pthread_t?
+    #else
+      var thread = pthread_t()
+    #endif
+    let context = Unmanaged.passRetained(self).toOpaque()
+    let result = pthread_create(
+      &thread, nil,
+      { context in
+        // SAFETY: the context is the executor, retained once for this thread, which takes over the reference.
+        if let context { Unmanaged<LoopbackExecutor>.fromOpaque(context).takeRetainedValue().run() }
+        return nil
+      }, context)
+    precondition(result == 0, "a thread could not be made: error \(result)")
+  }
+
+  package func start(turn: @escaping @Sendable () -> Void) {
+    state.withLock { $0.turn = turn }
+    requestTurn()
+  }
+
+  package func requestTurn() {
+    state.withLock { $0.isTurnDue = true }
+    wakeUp.signal()
+  }
+
+  package func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    state.withLock { $0.jobs.append(job) }
+    wakeUp.signal()
+  }
+
+  package func asUnownedSerialExecutor() -> UnownedSerialExecutor {
+    UnownedSerialExecutor(ordinary: self)
+  }
+
+  package func checkIsolated() {
+    precondition(isOnThread, "this is not the thread of the executor")
+  }
+
+  package func isIsolatingCurrentContext() -> Bool? {
+    isOnThread
+  }
+
+  /// Ends the thread behind the turn or the job that is running; what is enqueued later never runs.
+  package func stop() {
+    state.withLock { $0.isStopped = true }
+    wakeUp.signal()
+  }
+
+  private var isOnThread: Bool {
+    thread.load(ordering: .relaxed) == Self.currentThread
+  }
+
+  private static var currentThread: UInt {
+    #if canImport(Darwin)
+      UInt(bitPattern: pthread_self())
+    #else
+      UInt(pthread_self())
+    #endif
+  }
+
+  private func run() {
+    thread.store(Self.currentThread, ordering: .relaxed)
+    while let (turn, jobs) = next() {
+      // A turn that was asked for before a job was enqueued runs before the job.
+      turn?()
+      for job in jobs { job.runSynchronously(on: asUnownedSerialExecutor()) }
+      guard turn == nil, jobs.isEmpty else { continue }
+      if !wakeUp.wait(milliseconds: Tick.milliseconds) { state.withLock { $0.isTurnDue = true } }
+    }
+    // The turn holds the engine, and the engine this.
+    state.withLock { $0.turn = nil }
+  }
+
+  /// What is to be done next; `nil` when the thread is to end.
+  private func next() -> (turn: (@Sendable () -> Void)?, jobs: [UnownedJob])? {
+    state.withLock { state in
+      guard !state.isStopped else { return nil }
+      let turn = state.isTurnDue ? state.turn : nil
+      let jobs = state.jobs
+      state.isTurnDue = false
+      state.jobs = []
+      return (turn, jobs)
+    }
+  }
+}
+
+/// What a thread sleeps on: a signal that comes before it sleeps is not lost.
+private final class WakeUp: @unchecked Sendable {
+  // SAFETY: all three are initialised once and never moved; `isSignalled` is touched only under the mutex.
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private var isSignalled = false
+
+  init() {
+    pthread_mutex_init(mutex, nil)
+    pthread_cond_init(condition, nil)
+  }
+
+  deinit {
+    pthread_cond_destroy(condition)
+    pthread_mutex_destroy(mutex)
+    condition.deallocate()
+    mutex.deallocate()
+  }
+
+  func signal() {
+    pthread_mutex_lock(mutex)
+    isSignalled = true
+    pthread_cond_signal(condition)
+    pthread_mutex_unlock(mutex)
+  }
+
+  /// Sleeps until there is a signal, at most so long.
+  ///
+  /// - Returns: Whether there was one.
+  func wait(milliseconds: Int) -> Bool {
+    var deadline = timespec()
+    clock_gettime(CLOCK_REALTIME, &deadline)
+    deadline.tv_nsec += milliseconds * 1_000_000
+    deadline.tv_sec += deadline.tv_nsec / 1_000_000_000
+    deadline.tv_nsec %= 1_000_000_000
+    pthread_mutex_lock(mutex)
+    var isOver = false
+    while !isSignalled, !isOver { isOver = pthread_cond_timedwait(condition, mutex, &deadline) != 0 }
+    let wasSignalled = isSignalled
+    isSignalled = false
+    pthread_mutex_unlock(mutex)
+    return wasSignalled
+  }
+}

@@ -1,0 +1,49 @@
+package import MusterEngine
+package import MusterModel
+import Synchronization
+
+/// A journal that keeps its records, and is durable as far as the test says.
+package final class ManualJournal: MutationJournal {
+  /// One record.
+  package struct Record: Sendable {
+    package var mutation: Mutation
+    package var wall: WallTime
+  }
+
+  private struct State {
+    var records: [Record] = []
+    var durable: UInt64 = 0
+    var isHolding = false
+  }
+
+  private let state = Mutex(State())
+
+  package init() {}
+
+  package func append(_ mutation: Mutation, at wall: WallTime) -> LSN {
+    state.withLock { state in
+      state.records.append(Record(mutation: mutation, wall: wall))
+      return LSN(UInt64(state.records.count))
+    }
+  }
+
+  package var durableThrough: LSN {
+    state.withLock { LSN($0.isHolding ? $0.durable : UInt64($0.records.count)) }
+  }
+
+  /// All records so far, in their order.
+  package var records: [Record] { state.withLock { $0.records } }
+
+  /// From now on nothing more becomes durable.
+  package func hold() {
+    state.withLock {
+      $0.durable = $0.isHolding ? $0.durable : UInt64($0.records.count)
+      $0.isHolding = true
+    }
+  }
+
+  /// Makes so many more records durable.
+  package func sync(records count: Int = .max) {
+    state.withLock { $0.durable = min(UInt64($0.records.count), $0.durable &+ UInt64(min(count, $0.records.count))) }
+  }
+}

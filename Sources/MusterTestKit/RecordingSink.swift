@@ -1,0 +1,64 @@
+import MusterEngine
+package import MusterModel
+import Synchronization
+
+/// Keeps what the engine tells its connections, for a test to look at.
+package final class RecordingSink: EventSink {
+  /// One thing that a connection was told.
+  package enum Told: Sendable {
+    case reply(RequestID, Reply)
+    case push(Push)
+  }
+
+  /// What happened to one connection.
+  package struct Record: Sendable {
+    /// Replies and pushes in the order in which they were sent, since they were last taken.
+    package var told: [Told] = []
+    package var pings = 0
+    package var isReading = true
+    /// Set when the engine closed it; the refusal is `nil` for a normal end.
+    package var closing: (refusal: Refusal?, count: Int)?
+  }
+
+  private let records = Mutex<[ConnectionID: Record]>([:])
+
+  package init() {}
+
+  /// What happened to a connection so far.
+  package subscript(_ connection: ConnectionID) -> Record {
+    records.withLock { $0[connection] ?? Record() }
+  }
+
+  /// Takes what was told since the last call.
+  package func take(from connection: ConnectionID) -> [Told] {
+    records.withLock { records in
+      let told = records[connection]?.told ?? []
+      records[connection]?.told = []
+      return told
+    }
+  }
+
+  package func send(_ reply: Reply, to request: RequestID, on connection: ConnectionID) {
+    change(connection) { $0.told.append(.reply(request, reply)) }
+  }
+
+  package func push(_ push: Push, to connections: [ConnectionID]) {
+    for connection in connections { change(connection) { $0.told.append(.push(push)) } }
+  }
+
+  package func ping(_ connection: ConnectionID) {
+    change(connection) { $0.pings += 1 }
+  }
+
+  package func setReading(_ connection: ConnectionID, enabled: Bool) {
+    change(connection) { $0.isReading = enabled }
+  }
+
+  package func close(_ connection: ConnectionID, refusal: Refusal?) {
+    change(connection) { $0.closing = (refusal, ($0.closing?.count ?? 0) + 1) }
+  }
+
+  private func change(_ connection: ConnectionID, _ body: (inout Record) -> Void) {
+    records.withLock { body(&$0[connection, default: Record()]) }
+  }
+}

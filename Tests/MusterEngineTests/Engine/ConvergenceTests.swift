@@ -1,0 +1,174 @@
+import MusterEngine
+import MusterModel
+import MusterTestKit
+import Testing
+
+/// The promise of the engine, as a property: after any pattern of loss, reconnects, slow observers and mode changes, once
+/// traffic stops, every observer's view equals the server's; and on the way no counter ever differs from a scan.
+@Suite("Convergence")
+struct ConvergenceTests {
+  @Test("every observer's view equals the server's once traffic stops", arguments: 0..<UInt64(300))
+  func converges(seed: UInt64) throws {
+    var world = World(seed: seed, planes: 1 + Int(seed % 3))
+    for _ in 0..<150 {
+      world.step()
+      let violations = world.harness.violations()
+      try #require(violations == [], "seed \(seed)")
+    }
+    world.quiesce()
+    try world.check()
+  }
+}
+
+/// Users who do what users do, and a server that sees it.
+private struct World {
+  let seed: UInt64
+  let harness: EngineHarness
+  let random: SeededRandom
+  let users = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan"]
+  let channels = ["room:1", "room:2", "lobby"].compactMap { ChannelName($0) }
+  var clients: [ManualClient] = []
+  var slow: [ManualClient] = []
+  var sleeping: [SessionID] = []
+
+  init(seed: UInt64, planes: Int) {
+    self.seed = seed
+    random = SeededRandom(seed: seed)
+    harness = EngineHarness(planes: planes, seed: seed) { configuration in
+      configuration.resumeWindow = .seconds(3)
+      configuration.sessionsPerUserMax = 3
+      configuration.requestsBurst = 100_000
+      configuration.awayAfter = .seconds(2)
+      // Tiny thresholds, so that a few users drive a channel through all modes.
+      configuration.defaultNamespace.announceMax = 3
+      configuration.defaultNamespace.intervalMax = 6
+      configuration.defaultNamespace.ringChangesMax = 8
+      configuration.pageMembersMax = 4
+    }
+  }
+
+  mutating func step() {
+    switch random.below(100) {
+    case 0..<14: login()
+    case 14..<40: withClient { client in client.send(randomRequest()) }
+    case 40..<46: withClient { client in client.drop(random.happens(percent: 30) ? .goodbye : .lost) }
+    case 46..<54: resume()
+    case 54..<60: withClient { client in client.congest() }
+    case 60..<68: withClient { client in client.drain() }
+    case 68..<76: withClient { client in client.receive() }
+    case 76..<90: harness.executors[random.below(harness.executors.count)].runTurn()
+    default: pass(ticks: UInt32(1 + random.below(12)))
+    }
+    let gone = clients.filter { $0.isClosed || !isOpen($0) }
+    clients.removeAll { client in gone.contains { $0 === client } }
+    for client in gone {
+      client.receive()
+      if let session = client.welcome?.session { sleeping.append(session) }
+    }
+  }
+
+  private func isOpen(_ client: ManualClient) -> Bool {
+    harness.connections(client.connection.shard) { [connection = client.connection] in
+      $0.detail(of: connection) != nil
+    }
+  }
+
+  private func pass(ticks: UInt32) {
+    // Clients answer pings, or the test would be over after 35 s.
+    for client in clients where random.happens(percent: 95) { client.heard() }
+    harness.advance(ticks: ticks)
+  }
+
+  private mutating func login() {
+    guard clients.count < 14, let client = harness.connect(plane: random.below(harness.executors.count)) else { return }
+    let name = random.pick(users)
+    guard let user = UserID(name) else { return }
+    let status: Status? = random.happens(percent: 15) ? .invisible : nil
+    client.hello(.member(user), Hello(credentials: .user(user), device: random.pick(Device.allCases), status: status))
+    clients.append(client)
+  }
+
+  private mutating func resume() {
+    guard !sleeping.isEmpty, let client = harness.connect(plane: random.below(harness.executors.count)) else { return }
+    let session = sleeping.remove(at: random.below(sleeping.count))
+    client.hello(.session(session), Hello(credentials: .anonymous))
+    clients.append(client)
+  }
+
+  private func withClient(_ body: (ManualClient) -> Void) {
+    if !clients.isEmpty { body(random.pick(clients)) }
+  }
+
+  private func randomRequest() -> Request {
+    let channel = random.pick(channels)
+    switch random.below(13) {
+    case 0...3: return .join(channel, meta: randomMeta(), list: random.below(6))
+    case 4: return .leave(channel)
+    case 5: return .observe(channel, list: random.below(6))
+    case 6: return .unobserve(channel)
+    case 7, 8: return .update(channel, patch: randomMeta())
+    case 9: return .status(StatusChange(status: random.pick([.online, .away, .dnd, .invisible])))
+    case 10: return .activity(idle: random.happens(percent: 50))
+    case 11:
+      let status = random.happens(percent: 50) ? random.pick([Status.online, .dnd, .invisible]) : nil
+      return .status(StatusChange(status: status, scope: .user, forMilliseconds: status == nil ? nil : 2_000))
+    default: return .list(channel, limit: 2, cursor: nil)
+    }
+  }
+
+  private func randomMeta() -> Payload {
+    let key = random.pick(["a", "b"])
+    let value = random.happens(percent: 30) ? "null" : String(random.below(5))
+    return Payload(validated: Array("{\"\(key)\":\(value)}".utf8))
+  }
+
+  /// Traffic stops: everybody drains, every window ends, every hole is asked for.
+  mutating func quiesce() {
+    for round in 0..<12 {
+      harness.settle()
+      for client in clients {
+        client.drain()
+        client.receive()
+        for channel in channels { page(client, channel) }
+      }
+      if round < 6 { harness.advance(ticks: 11) }
+    }
+    for client in clients { client.receive() }
+  }
+
+  /// Follows the cursor of a list that was longer than a page.
+  private func page(_ client: ManualClient, _ channel: ChannelName) {
+    for _ in 0..<10 {
+      guard let next = client.views[channel]?.next else { return }
+      client.ask(.list(channel, limit: 4, cursor: next))
+    }
+  }
+
+  func check() throws {
+    #expect(harness.violations() == [], "seed \(seed)")
+    for client in clients where isOpen(client) {
+      let observed = harness.connections(client.connection.shard) { [connection = client.connection] in
+        $0.detail(of: connection)?.channelsObserved ?? 0
+      }
+      var seen = 0
+      for (channel, view) in client.views {
+        guard isObserving(client, channel) else { continue }
+        seen += 1
+        let detail = try #require(harness.detail(of: channel.text), "seed \(seed)")
+        // A further session of a user who is there already is no event, so the number of sessions is that of the last event.
+        try #require(view.occupancy.users == detail.occupancy.users, "seed \(seed), \(channel.text)")
+        try #require(view.occupancy.guests == detail.occupancy.guests, "seed \(seed), \(channel.text)")
+        try #require(view.seq == detail.seq, "seed \(seed), \(channel.text)")
+        guard detail.mode != .count else { continue }
+        try #require(view.members == harness.roster(of: channel.text), "seed \(seed), \(channel.text)")
+      }
+      try #require(seen == observed, "seed \(seed): the client knows of every channel that it observes")
+    }
+  }
+
+  private func isObserving(_ client: ManualClient, _ channel: ChannelName) -> Bool {
+    harness.connections(client.connection.shard) { [connection = client.connection] in
+      $0.state.observes(connection, channel)
+    }
+  }
+}

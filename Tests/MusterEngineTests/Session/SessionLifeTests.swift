@@ -1,0 +1,226 @@
+import MusterEngine
+import MusterModel
+import MusterTestKit
+import Testing
+
+/// The states of a session and the published timeline, with manual time.
+@Suite("Life of a session")
+struct SessionLifeTests {
+  private func join(_ client: ManualClient?, _ channel: String) throws {
+    let name = try #require(ChannelName(channel))
+    let reply = try #require(client).ask(.join(name, meta: .empty, list: 100))
+    guard case .channel = reply else {
+      Issue.record("join was answered by \(String(describing: reply))")
+      return
+    }
+  }
+
+  @Test("hello grants an attached session, and the counters say so")
+  func helloAttaches() throws {
+    let harness = EngineHarness()
+    let alice = try #require(harness.login("alice", device: .ios))
+    alice.receive()
+    let welcome = try #require(alice.welcome)
+    #expect(welcome.user == UserID("alice"))
+    #expect(welcome.kind == .member)
+    #expect(!welcome.resumed)
+    #expect(welcome.session.placement == UserID("alice")?.placement)
+    #expect(welcome.heartbeatIntervalMilliseconds == 25_000)
+    #expect(welcome.resumeWindowMilliseconds == 15_000)
+    let stats = harness.stats
+    #expect(stats.members == 1)
+    #expect(stats.guests == 0)
+    #expect(stats.attached == 1)
+    #expect(stats.connections == 1)
+    #expect(stats.devices[Int(Device.ios.rawValue)] == 1)
+    #expect(harness.violations() == [])
+  }
+
+  @Test("a lost connection is detached for 15 s, still shown, then leaves with timeout; 30 min later the session is gone")
+  func lossTimeline() throws {
+    let harness = EngineHarness()
+    let alice = try #require(harness.login("alice"))
+    let bob = try #require(harness.login("bob", plane: 1))
+    try join(bob, "room:1")
+    try join(alice, "room:1")
+    harness.advance(.seconds(1))
+    bob.receive()
+    #expect(bob.view(of: "room:1")?.members.count == 2)
+
+    alice.drop()
+    harness.settle()
+    #expect(harness.stats.detached == 1)
+    bob.heard()
+    harness.advance(.milliseconds(14_800))
+    bob.receive()
+    #expect(bob.view(of: "room:1")?.members.count == 2, "inside the grace nothing is told")
+    #expect(harness.presence(of: "alice")?.status == .online)
+
+    bob.heard()
+    harness.advance(.milliseconds(400))
+    bob.receive()
+    #expect(bob.view(of: "room:1")?.members.count == 1)
+    let leaves = bob.events.compactMap { if case .diff(let diff) = $0 { diff.leaves } else { nil } }.flatMap { $0 }
+    #expect(leaves == [Leave(user: try #require(UserID("alice")), reason: .timeout)])
+    #expect(harness.stats.dormant == 1)
+    #expect(harness.presence(of: "alice")?.status == .offline)
+    #expect(harness.presence(of: "alice")?.lastSeen != nil)
+
+    for _ in 0..<200 {
+      bob.heard()
+      harness.advance(.seconds(10))
+    }
+    #expect(harness.stats.sessions == 1, "the idle TTL of 30 min is over")
+    #expect(harness.violations() == [])
+  }
+
+  @Test("a silent connection is pinged, and dropped after 35 s; the visible leave comes after 50 s, not before")
+  func silenceTimeline() throws {
+    let harness = EngineHarness()
+    let alice = try #require(harness.login("alice"))
+    try join(alice, "room:1")
+    harness.advance(.milliseconds(27_400))
+    #expect(alice.pings == 0, "a client that beats every 25 s is never pinged")
+    harness.advance(.milliseconds(200))
+    #expect(alice.pings == 1)
+    harness.advance(.milliseconds(7_300))
+    #expect(!alice.isClosed)
+    harness.advance(.milliseconds(300))
+    #expect(alice.refusal?.code == .heartbeatTimeout)
+    #expect(harness.stats.detached == 1)
+    harness.advance(.milliseconds(14_600))
+    #expect(harness.roster(of: "room:1").count == 1)
+    harness.advance(.milliseconds(600))
+    #expect(harness.roster(of: "room:1").count == 0)
+    #expect(harness.violations() == [])
+  }
+
+  @Test("heartbeats keep a connection without ever touching the timers' truth")
+  func heartbeatsKeep() throws {
+    let harness = EngineHarness()
+    let alice = try #require(harness.login("alice"))
+    for _ in 0..<40 {
+      harness.advance(.seconds(25))
+      alice.heard()
+    }
+    #expect(!alice.isClosed)
+    #expect(alice.pings == 0)
+    #expect(harness.stats.attached == 1)
+  }
+
+  @Test("close 1000 on the last connection leaves at once; on one of two it changes nothing")
+  func goodbye() throws {
+    let harness = EngineHarness()
+    let first = try #require(harness.login("alice"))
+    first.receive()
+    let session = try #require(first.welcome?.session)
+    let second = try #require(harness.resume(session, plane: 1))
+    try join(first, "room:1")
+    first.drop(.goodbye)
+    harness.settle()
+    #expect(harness.stats.attached == 1)
+    #expect(harness.roster(of: "room:1").count == 1)
+    second.drop(.goodbye)
+    harness.settle()
+    #expect(harness.stats.dormant == 1)
+    #expect(harness.roster(of: "room:1").count == 0)
+  }
+
+  @Test("bye with a grace stays visible for it; bye with logout ends the session")
+  func bye() throws {
+    let harness = EngineHarness()
+    let alice = try #require(harness.login("alice"))
+    try join(alice, "room:1")
+    #expect(alice.ask(.bye(logout: false, graceMilliseconds: 5_000)) == .empty)
+    #expect(alice.isClosed)
+    #expect(alice.refusal == nil)
+    harness.advance(.milliseconds(4_800))
+    #expect(harness.stats.detached == 1)
+    harness.advance(.milliseconds(400))
+    #expect(harness.stats.dormant == 1)
+    let bob = try #require(harness.login("bob"))
+    #expect(bob.ask(.bye(logout: true, graceMilliseconds: 0)) == .empty)
+    #expect(harness.stats.sessions == 1)
+    #expect(harness.violations() == [])
+  }
+
+  @Test("a resume within the grace causes no event; out of it one join, and memberships, status and data are as they were")
+  func resume() throws {
+    let harness = EngineHarness()
+    let bob = try #require(harness.login("bob"))
+    try join(bob, "room:1")
+    var alice = try #require(harness.login("alice"))
+    alice.receive()
+    let session = try #require(alice.welcome?.session)
+    try join(alice, "room:1")
+    alice.ask(.status(StatusChange(status: .dnd, text: Array("in a call".utf8))))
+    alice.ask(.data(patch: Payload(validated: Array("{\"a\":1}".utf8)), ifVersion: nil))
+    harness.advance(.seconds(1))
+    bob.receive()
+    let known = bob.events.count
+
+    alice.drop()
+    harness.advance(.seconds(10))
+    alice = try #require(harness.resume(session, plane: 1))
+    harness.advance(.seconds(10))
+    bob.receive()
+    #expect(bob.events.count == known, "no event for a reload")
+
+    bob.heard()
+    alice.drop()
+    harness.advance(.seconds(16))
+    bob.receive()
+    #expect(bob.view(of: "room:1")?.members.count == 1)
+    bob.heard()
+    alice = try #require(harness.resume(session, plane: 0))
+    harness.advance(.seconds(1))
+    alice.receive()
+    bob.receive()
+    #expect(alice.welcome?.resumed == true)
+    let member = bob.view(of: "room:1")?.members[try #require(UserID("alice"))]
+    #expect(member?.status == .dnd)
+    #expect(member?.text == Array("in a call".utf8))
+    #expect(alice.view(of: "room:1")?.members.count == 2, "a resumed session observes its channels without asking")
+    #expect(
+      alice.ask(.data(patch: nil, ifVersion: nil))
+        == .data(SessionDataView(version: 1, data: Payload(validated: Array("{\"a\":1}".utf8)))))
+    #expect(harness.violations() == [])
+  }
+
+  @Test("an ended or unknown session cannot be resumed")
+  func resumeOfNothing() throws {
+    let harness = EngineHarness()
+    let nobody = try #require(harness.resume(SessionID(high: 1, low: 2)))
+    #expect(nobody.refusal?.code == .sessionExpired)
+  }
+
+  @Test("a session ends at its lifetime whatever it does")
+  func lifetime() throws {
+    let harness = EngineHarness { configuration in
+      configuration.sessionLifetime = .seconds(3_600)
+    }
+    let alice = try #require(harness.login("alice") { $0.lifetimeMilliseconds = 120_000 })
+    for _ in 0..<11 {
+      harness.advance(.seconds(10))
+      alice.heard()
+    }
+    #expect(!alice.isClosed)
+    harness.advance(.milliseconds(10_200))
+    alice.receive()
+    #expect(alice.ended == .expired)
+    #expect(alice.refusal?.code == .sessionExpired)
+    #expect(harness.stats.sessions == 0)
+    #expect(harness.violations() == [])
+  }
+
+  @Test("no hello within 5 s closes with hello_timeout")
+  func helloTimeout() throws {
+    let harness = EngineHarness()
+    let silent = try #require(harness.connect())
+    harness.advance(.milliseconds(4_900))
+    #expect(!silent.isClosed)
+    harness.advance(.milliseconds(300))
+    #expect(silent.refusal?.code == .helloTimeout)
+    #expect(harness.stats.connections == 0)
+  }
+}

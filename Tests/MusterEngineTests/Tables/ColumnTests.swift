@@ -1,0 +1,76 @@
+import MusterEngine
+import Testing
+
+@Suite("Column")
+struct ColumnTests {
+  @Test("a new row has the initial value, however the column grew")
+  func initialValue() {
+    var column = Column(repeating: 7)
+    #expect(column.rows == 0)
+    column.grow(toHold: 1)
+    #expect(column.rows == Column<Int>.pageRows)
+    column.grow(toHold: 3 * Column<Int>.pageRows + 1)
+    #expect(column.rows == 4 * Column<Int>.pageRows)
+    for row in 0..<column.rows where column[Slot(UInt32(row))] != 7 { Issue.record("row \(row) has another value") }
+    column.checkInvariants()
+  }
+
+  @Test("growth keeps every value, moves no row, and never shrinks")
+  func growthKeepsRows() {
+    var column = Column(repeating: UInt32(0))
+    column.grow(toHold: 10_000)
+    for row in 0..<10_000 as Range<UInt32> { column[Slot(row)] = row &* 3 }
+    let before = withUnsafePointer(to: &column[Slot(5_000)]) { UInt(bitPattern: $0) }
+    column.grow(toHold: 1_000_000)
+    column.grow(toHold: 10)
+    let after = withUnsafePointer(to: &column[Slot(5_000)]) { UInt(bitPattern: $0) }
+    #expect(before == after)
+    #expect(column.rows >= 1_000_000)
+    for row in 0..<10_000 as Range<UInt32> where column[Slot(row)] != row &* 3 { Issue.record("row \(row) has changed") }
+    #expect(column[Slot(999_999)] == 0)
+    column.checkInvariants()
+  }
+
+  @Test("a collection in a row is changed in place, without a copy")
+  func changesInPlace() {
+    var column = Column(repeating: [Int]())
+    column.grow(toHold: 1)
+    let slot = Slot(0)
+    column[slot].reserveCapacity(100)
+    let before = column[slot].withUnsafeBufferPointer { UInt(bitPattern: $0.baseAddress) }
+    for value in 0..<100 { column[slot].append(value) }
+    let after = column[slot].withUnsafeBufferPointer { UInt(bitPattern: $0.baseAddress) }
+    #expect(before == after)
+    #expect(column[slot] == Array(0..<100))
+    #expect(column[Slot(1)].isEmpty)
+  }
+
+  @Test("elements that own something are released: the old one at a write, all of them with the column")
+  func releasesElements() {
+    final class Token {}
+    weak var overwritten: Token?
+    weak var kept: Token?
+    weak var initial: Token?
+    do {
+      let first = Token()
+      initial = first
+      var column = Column<Token>(repeating: first)
+      column.grow(toHold: 5_000)
+      column[Slot(4_999)] = {
+        let token = Token()
+        overwritten = token
+        return token
+      }()
+      #expect(overwritten != nil)
+      column[Slot(4_999)] = {
+        let token = Token()
+        kept = token
+        return token
+      }()
+      #expect(overwritten == nil)
+      #expect(kept != nil)
+    }
+    #expect(kept == nil)
+    #expect(initial == nil)
+  }
+}

@@ -1,0 +1,222 @@
+import MusterEngine
+import Testing
+
+@Suite("SlotIndex")
+struct SlotIndexTests {
+  /// How a scenario makes hashes of its keys.
+  enum Hashing: CaseIterable {
+    /// As a good hash does.
+    case mixed
+    /// All the same.
+    case constant
+    /// Only seven different ones.
+    case few
+    /// As dense as keys are.
+    case sequential
+    /// Nothing in the lower half.
+    case upperHalf
+    /// All homes in the last buckets of a table of any size, so that runs go around its end.
+    case lastHomes
+
+    func callAsFunction(_ key: Int) -> UInt64 {
+      switch self {
+      case .mixed:
+        var random = SplitMix64(seed: UInt64(key))
+        return random.next()
+      case .constant: return 42
+      case .few: return UInt64(key % 7)
+      case .sequential: return UInt64(key)
+      case .upperHalf: return UInt64(key) << 32
+      case .lastHomes: return Self.hash(keptAs: .max - UInt32(key % 5) * 0x0100_0000)
+      }
+    }
+
+    /// A hash of which the index keeps these 32 bits: undoes its multiplication, with the inverse modulo 2^64.
+    static func hash(keptAs bits: UInt32) -> UInt64 {
+      let factor: UInt64 = 0x9e37_79b9_7f4a_7c15
+      // Newton's iteration doubles the number of right bits each time; a factor is its own inverse in the lowest three.
+      var inverse = factor
+      for _ in 0..<5 { inverse = inverse &* (2 &- factor &* inverse) }
+      return (UInt64(bits) << 32) &* inverse
+    }
+  }
+
+  /// An index over rows that hold a key, and a dictionary that knows the truth.
+  private struct Table: ~Copyable {
+    var index = SlotIndex()
+    var keys: [Int?] = []
+    var truth: [Int: Slot] = [:]
+    var free: [Slot] = []
+    let hashing: Hashing
+
+    init(_ hashing: Hashing) {
+      self.hashing = hashing
+    }
+
+    func find(_ key: Int) -> Slot {
+      index.find(hashing(key)) { keys[Int($0.rawValue)] == key }
+    }
+
+    mutating func insert(_ key: Int) {
+      let slot = free.popLast() ?? Slot(UInt32(keys.count))
+      if Int(slot.rawValue) == keys.count { keys.append(key) } else { keys[Int(slot.rawValue)] = key }
+      index.insert(hashing(key), slot)
+      truth[key] = slot
+    }
+
+    mutating func remove(_ key: Int) {
+      guard let slot = truth.removeValue(forKey: key) else { return }
+      index.remove(hashing(key), slot)
+      keys[Int(slot.rawValue)] = nil
+      free.append(slot)
+    }
+
+    func verify(keysBelow end: Int) throws {
+      try require(index.count == truth.count, "\(index.count) entries are counted, \(truth.count) are there")
+      for key in 0..<end {
+        let expected = truth[key] ?? .none
+        try require(find(key) == expected, "key \(key) is found in row \(find(key).rawValue), not in \(expected.rawValue)")
+      }
+    }
+  }
+
+  @Test("random use agrees with a dictionary, whatever the hash is worth", arguments: Hashing.allCases)
+  func randomUse(_ hashing: Hashing) {
+    for seed in scenarioSeeds(30) {
+      do { try scenario(seed, hashing) } catch { Issue.record("seed \(seed): \(error)") }
+    }
+  }
+
+  private func scenario(_ seed: UInt64, _ hashing: Hashing) throws {
+    var random = SplitMix64(seed: seed)
+    var table = Table(hashing)
+    let keys = Int.random(in: 10...(hashing == .constant ? 150 : 600), using: &random)
+    // Tides: the table fills and empties a few times, so that growing meets both.
+    for tide in 0..<4 {
+      let inserts = tide % 2 == 0 ? 4 : 1
+      for step in 0..<keys {
+        let key = Int.random(in: 0..<keys, using: &random)
+        if table.truth[key] == nil {
+          if Int.random(in: 0..<5, using: &random) < inserts { table.insert(key) }
+        } else if Int.random(in: 0..<5, using: &random) >= inserts {
+          table.remove(key)
+        }
+        let probe = Int.random(in: 0..<keys, using: &random)
+        try require(table.find(probe) == table.truth[probe] ?? .none, "key \(probe) is not where it should be")
+        // Every state of a short growth is looked at as a whole.
+        if table.index.isGrowing || step % 64 == 0 { table.index.checkInvariants() }
+      }
+      try table.verify(keysBelow: keys)
+    }
+  }
+
+  @Test("while it grows, everything is found and removed in either table")
+  func duringGrowth() throws {
+    var table = Table(.mixed)
+    var growths = 0
+    var stepsOfGrowth = 0
+    for key in 0..<30_000 {
+      let wasGrowing = table.index.isGrowing
+      table.insert(key)
+      if table.index.isGrowing, !wasGrowing { growths += 1 }
+      guard table.index.isGrowing else { continue }
+      stepsOfGrowth += 1
+      // Old ones and new ones, and out of order: a third of all is removed while entries move.
+      if key % 3 == 0 { table.remove(key / 2) }
+      if stepsOfGrowth % 512 == 0 {
+        try table.verify(keysBelow: key + 2)
+        table.index.checkInvariants()
+      }
+    }
+    #expect(growths > 6)
+    try table.verify(keysBelow: 30_001)
+    table.index.checkInvariants()
+    for key in 0..<30_000 { table.remove(key) }
+    #expect(table.index.count == 0)
+    table.index.checkInvariants()
+  }
+
+  @Test("no insert moves more than the bound, nor allocates more than a few pages, while 64 buckets become 131,072")
+  func boundedInserts() {
+    var index = SlotIndex()
+    let pageBytes = 4_096 * 8
+    var growths = 0
+    for row in 0..<80_000 as Range<UInt32> {
+      let (toMove, bytes, wasGrowing) = (index.bucketsToMove, index.bytesReserved, index.isGrowing)
+      index.insert(Hashing.mixed(Int(row)), Slot(row))
+      if !wasGrowing && index.isGrowing { growths += 1 }
+      if wasGrowing && toMove - index.bucketsToMove > SlotIndex.bucketsMovedPerChange {
+        Issue.record("insert \(row) moved \(toMove - index.bucketsToMove) buckets")
+      }
+      // The directory of a new table has 8 bytes for each page.
+      if index.bytesReserved - bytes > 3 * pageBytes + 8 * 32 {
+        Issue.record("insert \(row) allocated \(index.bytesReserved - bytes) bytes")
+      }
+    }
+    #expect(growths == 11)
+    #expect(index.count == 80_000)
+    index.checkInvariants()
+  }
+
+  @Test("the memory of the smaller table is given back while entries leave it")
+  func memoryComesBack() {
+    var index = SlotIndex()
+    var row: UInt32 = 0
+    func insert() {
+      index.insert(Hashing.mixed(Int(row)), Slot(row))
+      row += 1
+    }
+    while !(index.isGrowing && index.bucketsToMove > 60_000) { insert() }
+    // From 65,536 buckets to 131,072 of 8 bytes each, with their directories.
+    let larger = 131_072 * 8 + 1_024
+    let page = 4_096 * 8
+    while index.isGrowing {
+      insert()
+      // What has not been moved yet, the page in which moving stands, and the one in which it began.
+      let smaller = index.bucketsToMove * 8 + 2 * page
+      if index.bytesReserved > larger + smaller {
+        Issue.record("\(index.bytesReserved) bytes are held with \(index.bucketsToMove) buckets to move")
+        return
+      }
+    }
+    #expect(index.bytesReserved <= larger)
+    index.checkInvariants()
+  }
+
+  @Test("a removal moves entries too, so growth ends when nothing is added any more")
+  func removalsMove() {
+    var table = Table(.mixed)
+    var key = 0
+    while !(table.index.isGrowing && key > 1_000) {
+      table.insert(key)
+      key += 1
+    }
+    var removed = 0
+    while table.index.isGrowing, removed < key {
+      table.remove(removed)
+      removed += 1
+      table.index.checkInvariants()
+    }
+    #expect(removed <= 2_048 / SlotIndex.bucketsMovedPerChange)
+  }
+
+  @Test("row 0 with a hash of 0 is an entry like any other")
+  func zero() {
+    var index = SlotIndex()
+    #expect(index.find(0) { _ in true } == .none)
+    index.insert(0, Slot(0))
+    #expect(index.find(0) { $0 == Slot(0) } == Slot(0))
+    #expect(index.find(0) { _ in false } == .none)
+    index.remove(0, Slot(0))
+    #expect(index.find(0) { _ in true } == .none)
+  }
+
+  @Test("removing a row that is not there traps, in every build")
+  func absentRow() async {
+    await #expect(processExitsWith: .failure) {
+      var index = SlotIndex()
+      index.insert(1, Slot(1))
+      index.remove(1, Slot(2))
+    }
+  }
+}
