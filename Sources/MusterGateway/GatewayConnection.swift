@@ -1,0 +1,158 @@
+package import MusterEngine
+package import MusterModel
+package import MusterWire
+
+/// What a transport has to do next for one of its connections.
+///
+/// Ranges are offsets into the bytes that the transport gave.
+package enum GatewayStep: Sendable, Hashable {
+  /// Nothing, until more bytes have arrived; what stands behind the offset must be kept.
+  case wait
+  /// Note the sign of life; the client sent nothing else.
+  case heard
+  /// Answer with a pong of this payload.
+  case pong(Range<Int>)
+  case hello(RequestID, Hello)
+  case request(RequestID, Request)
+  /// Answer with an error; the connection goes on.
+  case refuse(RequestID, Refusal)
+  /// Tell the engine that the client is gone, send a close frame, and end the connection once it has been written.
+  case finish(ConnectionEnd, CloseFrame)
+  /// The client has answered our close frame: end the connection.
+  case finished
+}
+
+/// What a close frame says.
+package struct CloseFrame: Sendable, Hashable {
+  /// A code that may be sent, or `nil` for a frame without one.
+  package var code: UInt16?
+  /// For whoever develops the client; cut where the frame ends.
+  package var reason: String
+
+  package init(code: UInt16?, reason: String) {
+    self.code = code
+    self.reason = reason
+  }
+
+  /// The frame that ends a connection for a reason; `nil` ends it normally.
+  package init(_ refusal: Refusal?) {
+    guard let refusal else {
+      self.init(code: WebSocketCloseCode.normal, reason: "")
+      return
+    }
+    // A code that answers single requests cannot close a connection; none should come here.
+    let code = refusal.code.isCloseCode ? refusal.code : .badRequest
+    self.init(code: code.rawValue, reason: refusal.message)
+  }
+}
+
+/// The protocol state of one connection, knowing no socket: bytes go in, steps come out.
+///
+/// Both transports drive this code. What the engine says goes past it, straight to the transport, except that it closes.
+///
+/// - Invariant: I1. At most one close frame is sent: by ``GatewayStep/finish(_:_:)``, or because of ``close()``.
+/// - Invariant: I2. Behind a close frame of the client, and behind a violation, nothing is looked at any more.
+/// - Invariant: I3. At most one ``GatewayStep/hello(_:_:)`` comes out.
+package struct GatewayConnection: Sendable {
+  private enum Phase: UInt8, Sendable {
+    case open
+    /// Our close frame is sent; the client's is still to come.
+    case closing
+    case closed
+  }
+
+  private var frames: WebSocketDecoder
+  private var phase = Phase.open
+  private var hasSaidHello = false
+  private var malformed: UInt16 = 0
+  private let malformedMax: UInt16
+
+  /// Begins behind the handshake.
+  package init(limits: GatewayLimits) {
+    var frameLimits = WebSocketDecoder.Limits()
+    frameLimits.messageBytesMax = limits.messageBytesMax
+    frames = WebSocketDecoder(limits: frameLimits)
+    malformedMax = UInt16(clamping: limits.malformedMessagesMax)
+  }
+
+  /// Whether what the client sends is still handed to the engine.
+  package var isOpen: Bool { phase == .open }
+
+  /// Begins to close, from our side.
+  ///
+  /// - Returns: Whether a close frame is to be sent now; otherwise one has been sent before.
+  package mutating func close() -> Bool {
+    guard phase == .open else { return false }
+    phase = .closing
+    return true
+  }
+
+  /// Goes on to the next step.
+  ///
+  /// - Parameters:
+  ///   - bytes: What has arrived and was not consumed yet; unmasked in place.
+  ///   - offset: Where to go on; moved behind what was consumed.
+  ///   - messages: Reads the text of messages; one for all connections of a plane.
+  package mutating func next(
+    in bytes: inout MutableRawSpan, at offset: inout Int, with messages: borrowing MessageDecoder
+  ) -> GatewayStep {
+    while phase != .closed {
+      switch frames.next(in: &bytes, at: &offset) {
+      case .needs, .ended:
+        return .wait
+      case .text(let range):
+        guard phase == .open else { continue }
+        return take(bytes.bytes.extracting(range), messages)
+      case .fragmentedText:
+        let message = frames.takeMessage()
+        guard phase == .open else { continue }
+        return take(message.span.bytes, messages)
+      case .ping(let payload):
+        // RFC 6455, 5.5.2: not behind a close frame.
+        guard phase == .open else { continue }
+        return .pong(payload)
+      case .pong:
+        guard phase == .open else { continue }
+        return .heard
+      case .close(let code, _):
+        return end(code: code)
+      case .violation(let violation):
+        return end(violation)
+      }
+    }
+    offset = bytes.byteCount
+    return .wait
+  }
+
+  private mutating func end(code: UInt16?) -> GatewayStep {
+    defer { phase = .closed }
+    guard phase == .open else { return .finished }
+    let end: ConnectionEnd = code == WebSocketCloseCode.normal ? .goodbye : .lost
+    return .finish(end, CloseFrame(code: code, reason: ""))
+  }
+
+  private mutating func end(_ violation: WebSocketViolation) -> GatewayStep {
+    defer { phase = .closed }
+    guard phase == .open else { return .finished }
+    // Our own limits have our own codes; for the rest the RFC names them, and test suites ask for those.
+    let code = violation.code == .tooLarge ? violation.code.rawValue : violation.closeCode
+    return .finish(.lost, CloseFrame(code: code, reason: violation.sentence))
+  }
+
+  private mutating func take(_ text: RawSpan, _ messages: borrowing MessageDecoder) -> GatewayStep {
+    do {
+      let (id, request) = try messages.decode(text)
+      malformed = 0
+      guard case .hello(let hello) = request else { return .request(id, request) }
+      guard !hasSaidHello else { return .refuse(id, Refusal(.badRequest, "This connection has already said hello.")) }
+      hasSaidHello = true
+      return .hello(id, hello)
+    } catch {
+      malformed += 1
+      guard malformed >= malformedMax else { return .refuse(error.id, error.refusal) }
+      phase = .closed
+      return .finish(
+        .lost, CloseFrame(Refusal(.badRequest, "\(malformed) malformed messages in a row; the last: \(error.refusal.message)")))
+    }
+  }
+}

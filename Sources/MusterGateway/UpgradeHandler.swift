@@ -1,0 +1,223 @@
+import HummingbirdCore
+import Logging
+import MusterAccess
+import MusterModel
+import NIOCore
+import NIOHTTP1
+import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
+
+/// Looks at the requests of one socket and makes a WebSocket of it when one asks for that; all others go to Hummingbird.
+///
+/// NIO's own upgrade handler decides at the first request only, and loses the head of a request whose upgrade it does not
+/// take. Here a refused upgrade gets its HTTP answer, an upgrade to something else (`h2c`, which Java's client offers on every
+/// plain connection) is served as the plain request it also is, and a proxy may upgrade a kept-alive connection that has
+/// served requests before.
+///
+/// ### Isolation
+/// On the channel's loop, as every handler.
+final class UpgradeHandler: ChannelDuplexHandler, RemovableChannelHandler {
+  typealias InboundIn = HTTPServerRequestPart
+  typealias InboundOut = HTTPServerRequestPart
+  typealias OutboundIn = HTTPServerResponsePart
+  typealias OutboundOut = HTTPServerResponsePart
+  typealias Promise = EventLoopPromise<NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>?>
+
+  private enum State {
+    /// Nothing has been read.
+    case fresh
+    /// Hummingbird's handlers are behind this one and answer.
+    case http
+    /// An upgrade that is granted; its request has not ended yet.
+    case granted(UpgradeGrant)
+    /// An upgrade that was refused has been answered; what else comes is dropped until the peer closes.
+    case refused
+    /// The socket is a WebSocket, or gone.
+    case done
+  }
+
+  private let gateway: Gateway
+  private let place: SocketPlace
+  private let encoder: HTTPResponseEncoder
+  private let decoder: ByteToMessageHandler<HTTPRequestDecoder>
+  private let logger: Logger
+  private var promise: Promise?
+  private var state = State.fresh
+  private var context: ChannelHandlerContext?
+  /// Requests that Hummingbird has not answered yet.
+  private var unanswered = 0
+  /// What an upgrade of a kept-alive connection has to take out again.
+  private var httpHandlers: [any RemovableChannelHandler] = []
+
+  init(
+    gateway: Gateway, place: SocketPlace, http: Promise, encoder: HTTPResponseEncoder,
+    decoder: ByteToMessageHandler<HTTPRequestDecoder>, logger: Logger
+  ) {
+    self.gateway = gateway
+    self.place = place
+    self.encoder = encoder
+    self.decoder = decoder
+    self.logger = logger
+    promise = http
+  }
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    self.context = context
+    gateway.edge(of: context.channel).expectRequest(of: self)
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) {
+    self.context = nil
+    state = .done
+    keepPromise(nil)
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    keepPromise(nil)
+    context.fireChannelInactive()
+  }
+
+  /// The time for the first request head is over.
+  func requestIsLate() {
+    guard case .fresh = state else { return }
+    context?.close(promise: nil)
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    switch (state, event) {
+    case (.fresh, is ChannelShouldQuiesceEvent):
+      context.close(promise: nil)
+    case (_, let event as NIOCore.ChannelEvent) where event == .inputClosed && isOurs:
+      context.close(promise: nil)
+    default:
+      context.fireUserInboundEventTriggered(event)
+    }
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    switch state {
+    case .fresh, .http:
+      let part = unwrapInboundIn(data)
+      guard case .head(let head) = part, unanswered == 0 else { return forward(part, context) }
+      switch gateway.judge(head, from: context.channel.remoteAddress) {
+      case .plain: forward(part, context)
+      case .plainOnce: forward(.head(head.closingAfterwards), context)
+      case .grant(let grant): state = .granted(grant)
+      case .refuse(let refusal): refuse(refusal, context)
+      }
+    case .granted(let grant):
+      switch unwrapInboundIn(data) {
+      case .end: upgrade(grant, context)
+      case .head, .body: refuse(.init(.badRequest, .badRequest, "The upgrade request must not have a body."), context)
+      }
+    case .refused, .done:
+      break
+    }
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    guard isOurs else { return context.fireErrorCaught(error) }
+    switch error {
+    case HTTPParserError.headerOverflow:
+      refuse(.init(.requestHeaderFieldsTooLarge, .tooLarge, "The header fields are too large."), context)
+    case is HTTPParserError:
+      refuse(.init(.badRequest, .badRequest, "This is not an HTTP request: \(error)."), context)
+    default:
+      context.close(promise: nil)
+    }
+  }
+
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    if case .end = unwrapOutboundIn(data) { unanswered -= 1 }
+    context.write(data, promise: promise)
+  }
+
+  /// Whether this handler answers by itself, with nobody behind it.
+  private var isOurs: Bool {
+    if case .http = state { false } else { true }
+  }
+
+  private func keepPromise(_ channel: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>?) {
+    promise.take()?.succeed(channel)
+  }
+}
+
+extension UpgradeHandler {
+  private func forward(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+    if case .fresh = state {
+      do {
+        try installHTTP(context)
+      } catch {
+        return context.close(promise: nil)
+      }
+    }
+    if case .head = part { unanswered += 1 }
+    context.fireChannelRead(wrapInboundOut(part))
+  }
+
+  private func installHTTP(_ context: ChannelHandlerContext) throws {
+    let codec = HTTP1ToHTTPServerCodec(secure: false)
+    let idle = HTTPConnectionStateHandler(idleTimeout: gateway.limits.httpIdleTimeout, logger: logger)
+    try context.pipeline.syncOperations.addHandler(codec)
+    try context.pipeline.syncOperations.addHandler(idle)
+    let channel = try NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>(
+      wrappingChannelSynchronously: context.channel, configuration: .init(isOutboundHalfClosureEnabled: true))
+    httpHandlers = [codec, idle]
+    state = .http
+    keepPromise(channel)
+  }
+
+  private func refuse(_ refusal: UpgradeRefusal, _ context: ChannelHandlerContext) {
+    state = .refused
+    var head = HTTPResponseHead(version: .http1_1, status: refusal.status)
+    var body = context.channel.allocator.buffer(capacity: 256)
+    refusal.write(to: &body)
+    head.headers = refusal.headers
+    head.headers.add(name: "content-type", value: "application/json")
+    head.headers.add(name: "content-length", value: "\(body.readableBytes)")
+    head.headers.add(name: "connection", value: "close")
+    context.write(wrapOutboundOut(.head(head)), promise: nil)
+    context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+    context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    // Half first: closing both ways at once, with bytes of the peer unread, would take the answer away from it.
+    context.close(mode: .output, promise: nil)
+    gateway.edge(of: context.channel).expectClose(of: context.channel)
+    keepPromise(nil)
+  }
+
+  /// Turns the pipeline into that of a WebSocket: one handler on raw bytes.
+  private func upgrade(_ grant: UpgradeGrant, _ context: ChannelHandlerContext) {
+    state = .done
+    let edge = gateway.edge(of: context.channel)
+    let overload = place.upgrade(AddressKey(context.channel.remoteAddress)).map { Refusal(.overloaded, $0) }
+    let handler = GatewayHandler(edge: edge, peer: grant.peer)
+    let pipeline = context.pipeline.syncOperations
+    do {
+      for old in httpHandlers { pipeline.removeHandler(old, promise: nil) }
+      try pipeline.addHandler(handler, position: .after(self))
+      // The encoder goes before the answer, the decoder after it: what that has read too far, it hands to the new handler.
+      pipeline.removeHandler(encoder, promise: nil)
+      var response = context.channel.allocator.buffer(capacity: 256)
+      response.writeString(grant.response)
+      context.writeAndFlush(NIOAny(response), promise: nil)
+      edge.opened(handler, refusal: overload)
+      pipeline.removeHandler(self, promise: nil)
+      let leftovers = context.eventLoop.makePromise(of: Void.self)
+      leftovers.futureResult.assumeIsolated().whenComplete { _ in handler.flush() }
+      pipeline.removeHandler(decoder, promise: leftovers)
+    } catch {
+      context.close(promise: nil)
+    }
+  }
+}
+
+extension HTTPRequestHead {
+  /// The request without its wish to upgrade, after which the connection ends: the decoder reads nothing behind such a head.
+  fileprivate var closingAfterwards: HTTPRequestHead {
+    var head = self
+    head.headers.remove(name: "upgrade")
+    head.headers.remove(name: "http2-settings")
+    head.headers.replaceOrAdd(name: "connection", value: "close")
+    return head
+  }
+}

@@ -1,0 +1,186 @@
+import Hummingbird
+import HummingbirdCore
+package import Logging
+import MusterAccess
+import MusterEngine
+import MusterGateway
+import MusterHTTP
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import Synchronization
+package import UnixSignals
+
+/// Where a running server listens.
+package struct ServerAddresses: Sendable, Hashable {
+  package var `public`: ListenAddress
+  package var admin: ListenAddress
+}
+
+/// A whole server, put together from its configuration: one engine, its planes, the public port and the admin port.
+///
+/// ### Lifetime
+/// ``run(signals:onReady:)`` once; everything is made in it and gone after it.
+package struct MusterServer: Sendable {
+  private let configuration: ServerConfiguration
+  private let logger: Logger
+
+  /// Prepares a server; nothing is opened yet.
+  ///
+  /// - Parameter configuration: One without ``ServerConfiguration/problems()``.
+  package init(configuration: ServerConfiguration, logger: Logger) {
+    self.configuration = configuration
+    self.logger = logger
+  }
+
+  /// Serves until it is asked to stop, then drains.
+  ///
+  /// - Parameters:
+  ///   - signals: The signals that ask it to stop.
+  ///   - onReady: Called once, when both ports listen.
+  /// - Throws: ``ServerError`` when a port cannot be taken.
+  package func run(signals: [UnixSignal] = [], onReady: @escaping @Sendable (ServerAddresses) -> Void) async throws {
+    let planes = MultiThreadedEventLoopGroup(numberOfThreads: configuration.planes(cores: System.coreCount))
+    let control = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    var failure: (any Error)?
+    do {
+      try await serve(on: planes, control: control, signals: signals, onReady: onReady)
+    } catch {
+      failure = error
+    }
+    try? await planes.shutdownGracefully()
+    try? await control.shutdownGracefully()
+    if let failure { throw failure }
+  }
+
+  private func serve(
+    on planes: MultiThreadedEventLoopGroup, control: MultiThreadedEventLoopGroup, signals: [UnixSignal],
+    onReady: @escaping @Sendable (ServerAddresses) -> Void
+  ) async throws {
+    let tokens = configuration.tokenSecret.map { TokenMint(secret: Array($0.utf8)) } ?? TokenMint()
+    let authenticator = TokenAuthenticator(tokens: tokens, isDevelopment: configuration.isDevelopment)
+    let origins = configuration.originPolicy
+    let gateway = Gateway(
+      loops: Array(planes.makeIterator()), limits: limits, engine: configuration.engine, origins: origins,
+      authenticator: authenticator, tokens: tokens, logger: logger)
+    let engine = PresenceEngine(
+      configuration: configuration.engine, executors: gateway.executors, sinks: gateway.sinks, clock: SystemClock(),
+      journal: MemoryJournal(), random: SystemRandom())
+    gateway.connect(to: engine)
+    engine.start()
+    defer { for executor in gateway.executors { executor.stop() } }
+
+    let readiness = Readiness()
+    let ready = ReadyNotice(readiness, onReady)
+    let stopping = StopSwitch()
+    let publicAPI = PublicAPI(
+      engine: engine, authenticator: authenticator, tokens: tokens, readiness: readiness, origins: origins,
+      cookie: configuration.cookie, bodyBytesMax: configuration.limits.bodyBytesMax)
+    let adminAPI = AdminAPI(
+      engine: engine, tokens: tokens, readiness: readiness, key: configuration.apiKey,
+      hooks: .init(openSockets: { gateway.openSockets }, drain: { stopping.stop() }))
+    let publicPort = Listener(
+      setting: "listen", address: configuration.listen, responder: publicAPI.router().buildResponder(),
+      server: HTTPServerBuilder { GatewayChannel(gateway: gateway, responder: $0) }, group: planes, logger: logger,
+      onListening: { ready.publicPortListens(at: $0) })
+    let adminPort = Listener(
+      setting: "admin_listen", address: configuration.adminListen, responder: adminAPI.router().buildResponder(),
+      server: .http1(configuration: adminChannel), group: control, logger: logger,
+      onListening: { ready.adminPortListens(at: $0) })
+    let drain = DrainService(
+      engine: engine, gateway: gateway, readiness: readiness, spread: configuration.drainSpread, logger: logger)
+
+    // The last stops first.
+    var group = ServiceGroupConfiguration(
+      services: [adminPort, publicPort, drain], gracefulShutdownSignals: signals, logger: serviceLogger)
+    group.maximumGracefulShutdownDuration = configuration.drainSpread + DrainService.patience + .seconds(3)
+    let services = ServiceGroup(configuration: group)
+    stopping.arm { await services.triggerGracefulShutdown() }
+    try await services.run()
+  }
+
+  /// The limits of the edge, with what the process may have open.
+  private var limits: GatewayLimits {
+    var limits = configuration.limits
+    limits.socketsMax = Descriptors.raiseLimit() - Descriptors.reserved
+    if limits.connectionsMax > limits.socketsMax {
+      logger.notice(
+        "the process may not have as many open sockets as connections_max allows",
+        metadata: ["connections_max": "\(limits.connectionsMax)", "open_max": "\(limits.socketsMax)"])
+    }
+    return limits
+  }
+
+  private var adminChannel: HTTP1Channel.Configuration {
+    HTTP1Channel.Configuration(
+      idleTimeout: TimeAmount(configuration.limits.httpIdleTimeout),
+      httpDecoderConfiguration: .init(
+        maxHeaderFieldSize: configuration.limits.headerBytesMax, maxHeaderListSize: configuration.limits.headerBytesMax,
+        maxHeaderFieldCount: 100))
+  }
+
+  /// The life of the services is told by our own words; theirs are for whoever looks for trouble.
+  private var serviceLogger: Logger {
+    var logger = logger
+    if logger.logLevel > .debug { logger.logLevel = .error }
+    return logger
+  }
+}
+
+extension ServerConfiguration {
+  /// Which pages may use the public port.
+  fileprivate var originPolicy: OriginPolicy {
+    if isDevelopment && origins.isEmpty { return .any }
+    return OriginPolicy(origins) ?? .sameHost
+  }
+
+  fileprivate var cookie: PublicAPI.Cookie {
+    .init(sameSite: cookieSameSite.attribute, isSecure: !listen.isLoopback)
+  }
+}
+
+/// Waits until both ports listen.
+private final class ReadyNotice: Sendable {
+  private let readiness: Readiness
+  private let onReady: @Sendable (ServerAddresses) -> Void
+  private let ports = Mutex<(public: ListenAddress?, admin: ListenAddress?)>((nil, nil))
+
+  init(_ readiness: Readiness, _ onReady: @escaping @Sendable (ServerAddresses) -> Void) {
+    self.readiness = readiness
+    self.onReady = onReady
+  }
+
+  func publicPortListens(at address: ListenAddress) {
+    tell(ports.withLock {
+      $0.public = address
+      return $0
+    })
+  }
+
+  func adminPortListens(at address: ListenAddress) {
+    tell(ports.withLock {
+      $0.admin = address
+      return $0
+    })
+  }
+
+  private func tell(_ ports: (public: ListenAddress?, admin: ListenAddress?)) {
+    guard let `public` = ports.public, let admin = ports.admin else { return }
+    readiness.begin()
+    onReady(ServerAddresses(public: `public`, admin: admin))
+  }
+}
+
+/// Stops the services from inside, once there are any.
+private final class StopSwitch: Sendable {
+  private let action = Mutex<(@Sendable () async -> Void)?>(nil)
+
+  func arm(_ action: @escaping @Sendable () async -> Void) {
+    self.action.withLock { $0 = action }
+  }
+
+  func stop() {
+    guard let action = action.withLock({ $0 }) else { return }
+    Task { await action() }
+  }
+}

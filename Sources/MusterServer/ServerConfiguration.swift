@@ -1,0 +1,85 @@
+package import Logging
+import MusterAccess
+package import MusterEngine
+package import MusterGateway
+
+/// Everything that can be set about a server.
+package struct ServerConfiguration: Sendable {
+  /// Where clients connect.
+  package var listen = ListenAddress(host: "127.0.0.1", port: 7600)
+  /// Where operators and backends connect.
+  package var adminListen = ListenAddress(host: "127.0.0.1", port: 7601)
+  /// Data-plane threads; 0 takes one for each core.
+  package var threads = 0
+  /// Believes a bare user id; only on loopback.
+  package var isDevelopment = false
+  /// What the admin port asks for as bearer token; `nil` asks for nothing, which only loopback may.
+  package var apiKey: String?
+  /// From which the key of the session tokens is made; `nil` makes a new one at each start.
+  package var tokenSecret: String?
+  /// Web pages that may talk to the public port; empty allows the own host, in development any.
+  package var origins: [String] = []
+  package var cookieSameSite = SameSite.lax
+  package var logLevel = Logger.Level.info
+  /// Over how long a stopping server spreads the return of its clients.
+  package var drainSpread: Duration = .seconds(3)
+  package var limits = GatewayLimits()
+  package var engine = EngineConfiguration()
+
+  package init() {}
+
+  /// When a browser sends the session cookie along.
+  package enum SameSite: String, Sendable, CaseIterable {
+    case strict
+    case lax
+    /// With requests from all sites; browsers take such a cookie over HTTPS only.
+    case none
+
+    /// The word as a cookie has it.
+    package var attribute: String {
+      switch self {
+      case .strict: "Strict"
+      case .lax: "Lax"
+      case .none: "None"
+      }
+    }
+  }
+
+  /// Relates the settings to their ranges and to each other.
+  ///
+  /// - Returns: Every problem, not only the first.
+  package func problems() -> [EngineConfiguration.Problem] {
+    var found = engine.problems() + limits.problems()
+    func check(_ setting: String, _ holds: Bool, _ message: String) {
+      if !holds { found.append(.init(setting: setting, message: message)) }
+    }
+    check("threads", (0...1_024).contains(threads), "\(threads) is not within 0 to 1024")
+    check(
+      "drain_spread", (.zero ... .seconds(300)).contains(drainSpread),
+      "\(DurationText.text(drainSpread)) is not within 0s to 300s")
+    check("origins", OriginPolicy(origins) != nil, "every entry must be * or an origin like https://chat.example.com")
+    if let apiKey {
+      check("api_key", (16...512).contains(apiKey.utf8.count), "it has \(apiKey.utf8.count) bytes, allowed are 16 to 512")
+    }
+    if let tokenSecret {
+      check(
+        "token_secret", (32...512).contains(tokenSecret.utf8.count),
+        "it has \(tokenSecret.utf8.count) bytes, allowed are 32 to 512")
+    }
+    for (setting, address) in [("listen", listen), ("admin_listen", adminListen)] where isDevelopment {
+      check(setting, address.isLoopback, "development mode believes everybody, so it serves loopback only, not \(address)")
+    }
+    check(
+      "api_key", adminListen.isLoopback || apiKey != nil,
+      "the admin port listens on \(adminListen), which others can reach, so it needs a key")
+    check(
+      "admin_listen", listen != adminListen || listen.port == 0,
+      "\(adminListen) is also where the public port listens")
+    return found
+  }
+
+  /// How many planes there will be.
+  package func planes(cores: Int) -> Int {
+    threads == 0 ? max(1, cores) : threads
+  }
+}

@@ -1,0 +1,29 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+package import MusterEngine
+package import MusterModel
+
+/// The clocks of the system.
+///
+/// Engine time goes on while the machine sleeps: a client that slept along with it has missed its heartbeats.
+package struct SystemClock: EngineClock {
+  private let start = ContinuousClock.now
+
+  package init() {}
+
+  package var now: Tick {
+    let milliseconds = start.duration(to: .now).milliseconds
+    return Tick(UInt32(clamping: milliseconds / Int64(Tick.milliseconds)))
+  }
+
+  package var wall: WallTime {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return WallTime(milliseconds: Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000)
+  }
+}
