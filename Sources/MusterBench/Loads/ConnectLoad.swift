@@ -1,0 +1,38 @@
+/// Connects, holds, and does nothing else.
+package struct ConnectLoad: Load {
+  package static let command = "connect"
+  package var settings: LoadSettings
+  /// How long the connections are kept, doing nothing but answer pings.
+  package var hold: Duration
+
+  package init(settings: LoadSettings, hold: Duration) {
+    self.settings = settings
+    self.hold = hold
+  }
+
+  package var parameters: [Report.Field] { [.init("hold_s", "hold", unit: "s", .decimal(hold.inSeconds, digits: 1))] }
+
+  package func validate() throws(LoadError) {
+    try LoadSettings.check("--hold", hold, .zero...LoadSettings.Bounds.span.upperBound)
+  }
+
+  package func measure(_ run: inout LoadRun) throws(LoadError) {
+    guard hold > .zero else { return }
+    let before = run.crew.readyCount
+    let meter = Meter(server: run.server)
+    let end = MonotonicTime.now().advanced(by: hold)
+    run.crew.board.begin("hold", unit: "connections", total: before, ends: end)
+    try run.crew.leg(run.crew.phases { _, _ in HoldPhase(isCounted: true) }, until: end)
+    run.crew.board.end()
+    let usage = meter.usage()
+    var pongs = 0
+    run.crew.forEachTable { pongs += $1.pongsSent }
+    var fields: [Report.Field] = [
+      .init("seconds", "held", unit: "s", .decimal(usage.seconds, digits: 1)),
+      .init("still_connected", "still connected", .integer(run.crew.readyCount)),
+      .init("pings_answered", "pings answered", .integer(pongs)),
+    ]
+    fields += usage.fields(per: "connection", count: 0)
+    run.sections.append(.init("hold", "holding", fields))
+  }
+}

@@ -1,0 +1,155 @@
+import Testing
+
+extension Interop {
+  @Suite(
+    "Silence is noticed in time",
+    .server([
+      "heartbeat_interval": "1s", "heartbeat_timeout": "1s", "hello_timeout": "1s", "resume_window": "1s",
+      "session_idle_ttl": "5s",
+    ]))
+  struct SilenceTests {
+    private let server: Server
+
+    init() throws {
+      server = try .current
+    }
+
+    @Test("who does not say hello is closed with 4004")
+    func noHello() throws {
+      let client = try WebSocket(server.public)
+      #expect(try client.expectClose() == 4004)
+    }
+
+    @Test("pings and nonsense do not put off the end of the time for hello")
+    func noHelloButBusy() throws {
+      let client = try WebSocket(server.public)
+      let deadline = Deadline.after()
+      let code = try deadline.poll("the close") { () -> UInt16? in
+        try? client.send(Frame(.ping, "x"))
+        while let received = try? client.receive(by: .after(.zero)) {
+          if case .close(let code, _) = received { return code }
+          if received == .end { return 0 }
+        }
+        return nil
+      }
+      #expect(code == 4004)
+    }
+
+    @Test("a half-open connection is pinged, closed with 4002, and its user leaves with 'timeout' when the grace is over")
+    func halfOpen() throws {
+      let observer = try WebSocket(server.public, user: "observer")
+      #expect(try !observer.request("join", ["channel": "room:1"])["ok"].isNull)
+      let lost = try WebSocket(server.public, user: "lost")
+      #expect(try !lost.request("join", ["channel": "room:1"])["ok"].isNull)
+      _ = try observer.push { $0["joins"].array.contains { $0["user"] == "lost" } }
+      lost.answersPings = false
+      let gone = try observer.push { $0["leaves"].array.contains { $0["user"] == "lost" } }
+      #expect(gone["leaves"].array.first { $0["user"] == "lost" }?["reason"] == "timeout")
+      // It was asked before it was given up.
+      var sawPing = false
+      var received = try lost.receive()
+      while case .ping = received {
+        sawPing = true
+        received = try lost.receive()
+      }
+      #expect(sawPing)
+      if case .close(let code, _) = received { #expect(code == 4002) } else { Issue.record("\(received) instead of a close") }
+    }
+
+    @Test("a reset is noticed at once, is no goodbye, and shows only when the grace is over")
+    func resetConnection() throws {
+      let observer = try WebSocket(server.public, user: "observer")
+      #expect(try !observer.request("join", ["channel": "room:2"])["ok"].isNull)
+      let lost = try WebSocket(server.public, user: "lost")
+      let welcome = try lost.request("join", ["channel": "room:2"])
+      #expect(!welcome["ok"].isNull)
+      _ = try observer.push { $0["joins"].array.contains { $0["user"] == "lost" } }
+      lost.socket.reset()
+      _ = try Deadline.after().poll("the session to be detached") { try Stats(of: server)["detached"] == 1 ? true : nil }
+      #expect(try observer.request("count", ["channel": "room:2"])["ok"]["occupancy"]["users"] == 2)
+      let gone = try observer.push { $0["leaves"].array.contains { $0["user"] == "lost" } }
+      #expect(gone["leaves"].array.first { $0["user"] == "lost" }?["reason"] == "timeout")
+      #expect(gone["occupancy"]["users"] == 1)
+    }
+  }
+
+  @Suite(
+    "Who does not read loses detail first and the connection last",
+    .server([
+      "slow_consumer_timeout": "2s", "requests_per_second": "100000", "requests_burst": "100000", "heartbeat_interval": "30s",
+      "heartbeat_timeout": "30s", "session_idle_ttl": "60s",
+    ]))
+  struct SlowReaderTests {
+    private let server: Server
+    private let talkers: [WebSocket]
+
+    init() throws {
+      server = try .current
+      talkers = try (0..<20).map { try WebSocket(try Server.current.public, user: "talker\($0)") }
+    }
+
+    /// Lets everybody change as much as they may, once.
+    private func talk(_ round: Int, in channel: JSON) throws {
+      let noise = String(repeating: "\(round % 10)", count: 1900)
+      for talker in talkers {
+        let reply = try talker.request("update", ["channel": channel, "patch": ["noise": .string(noise), "round": .int(round)]])
+        #expect(!reply["ok"].isNull, "\(reply)")
+      }
+    }
+
+    private func joinAll(_ channel: JSON) throws {
+      for talker in talkers { #expect(try !talker.request("join", ["channel": channel, "list": 0])["ok"].isNull) }
+    }
+
+    @Test("a reader that falls behind gets a snapshot instead of what it missed, and ends up knowing what is so")
+    func conflation() throws {
+      let channel: JSON = "room:conflated"
+      try joinAll(channel)
+      let slow = try WebSocket(server.public, user: "slow", receiveBytes: 4096)
+      #expect(try !slow.request("join", ["channel": channel, "list": 0])["ok"].isNull)
+      let before = try Stats(of: server)["conflated"] ?? 0
+      var round = 0
+      // It reads a little all the time, so it is slow, but not dead.
+      _ = try Deadline.after(.seconds(60)).poll("the slow reader to be conflated") { () -> Bool? in
+        round += 1
+        try talk(round, in: channel)
+        _ = try slow.receiveMessage()
+        return try Stats(of: server)["conflated"] ?? 0 > before ? true : nil
+      }
+      let snapshot = try slow.push(where: { $0["ev"] == "snapshot" }, by: .after(.seconds(60)))
+      var rounds = Self.rounds(of: snapshot["members"])
+      while rounds.filter({ $0.value == round }).count < talkers.count {
+        let push = try slow.push(where: { ["diff", "snapshot"].contains($0["ev"]) }, by: .after(.seconds(60)))
+        if push["ev"] == "snapshot" { rounds = [:] }
+        for list in ["members", "joins", "updates"] { rounds.merge(Self.rounds(of: push[list])) { $1 } }
+      }
+      try slow.expectAlive()
+      for talker in talkers { talker.socket.close() }
+    }
+
+    private static func rounds(of members: JSON) -> [String: Int] {
+      members.array.reduce(into: [:]) { rounds, member in
+        if let user = member["user"].string, let round = member["meta"]["round"].int { rounds[user] = round }
+      }
+    }
+
+    @Test("a reader that takes nothing at all is given up with 4001; nobody else is held up")
+    func deadReader() throws {
+      let channel: JSON = "room:dead"
+      try joinAll(channel)
+      let dead = try WebSocket(server.public, user: "dead", receiveBytes: 4096)
+      #expect(try !dead.request("join", ["channel": channel, "list": 0])["ok"].isNull)
+      var round = 0
+      _ = try Deadline.after(.seconds(60)).poll("the dead reader to be given up") { () -> Bool? in
+        round += 1
+        try talk(round, in: channel)
+        let connections = try Stats(of: server)["connections"]
+        return connections == talkers.count ? true : nil
+      }
+      // What was on its way may still come; behind it the reason, unless the kernel has thrown it away.
+      #expect([4001, nil].contains(try dead.expectClose()))
+      for talker in talkers { try talker.expectAlive() }
+      for talker in talkers { talker.socket.close() }
+    }
+  }
+}
