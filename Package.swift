@@ -56,7 +56,6 @@ let package = Package(
       name: "MusterGateway",
       dependencies: [
         "MusterAccess", "MusterEngine", "MusterJSON", "MusterModel", "MusterWire",
-        .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -130,6 +129,42 @@ let package = Package(
     .testTarget(
       name: "MusterEngineTests",
       dependencies: ["MusterEngine", "MusterJSON", "MusterModel", "MusterTestKit"],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "MusterBenchTests", dependencies: ["MusterBench", "MusterJSON", "MusterModel", "MusterWire"],
+      swiftSettings: settings),
+    .testTarget(name: "MusterAccessTests", dependencies: ["MusterAccess", "MusterModel"], swiftSettings: settings),
+    .testTarget(
+      name: "MusterGatewayTests",
+      dependencies: [
+        "MusterAccess", "MusterEngine", "MusterGateway", "MusterJSON", "MusterModel", "MusterWire",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "MusterHTTPTests",
+      dependencies: [
+        "MusterAccess", "MusterEngine", "MusterHTTP", "MusterModel", "MusterTestKit",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdTesting", package: "hummingbird"),
+        .product(name: "NIOCore", package: "swift-nio"),
+      ],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "MusterServerTests",
+      dependencies: [
+        "MusterAccess", "MusterEngine", "MusterGateway", "MusterModel", "MusterServer", "MusterWire",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
       swiftSettings: settings
     ),
     .testTarget(name: "TidyTests", dependencies: ["CZstd", "MusterModel"], swiftSettings: settings),

@@ -58,9 +58,14 @@ package final class EngineHarness {
     }
   }
 
-  /// Lets time pass tick by tick.
-  package func advance(_ duration: Duration) {
-    advance(ticks: duration.ticks)
+  /// Lets time pass tick by tick; these clients send a heartbeat every 10 s.
+  package func advance(_ duration: Duration, beating clients: [ManualClient] = []) {
+    var left = duration.ticks
+    while left > 0 {
+      for client in clients { client.heard() }
+      advance(ticks: min(left, 100))
+      left -= min(left, 100)
+    }
   }
 
   /// Lets time pass in one leap, as after a laptop has slept.
@@ -98,20 +103,26 @@ package final class EngineHarness {
   }
 
   /// A user as others see it.
-  package func presence(of user: String) -> UserPresence? {
-    UserID(user).map { id in sessions(engine.placement.plane(of: id)) { $0.state.presence(of: id) } }
+  package func presence(of user: String) -> UserPresence {
+    let id = UserID.named(user)
+    return sessions(engine.placement.plane(of: id)) { $0.state.presence(of: id) }
+  }
+
+  /// A user as its own sessions see it.
+  package func ownPresence(of user: String) -> UserPresence {
+    let id = UserID.named(user)
+    return sessions(engine.placement.plane(of: id)) { $0.state.ownPresence(of: id) }
   }
 
   /// A user with all sessions, as the user's shard has it.
   package func detail(ofUser user: String) -> UserDetail? {
-    UserID(user).flatMap { id in
-      sessions(engine.placement.plane(of: id)) { [moment = clock.moment] in $0.state.detail(of: id, at: moment) }
-    }
+    let id = UserID.named(user)
+    return sessions(engine.placement.plane(of: id)) { [moment = clock.moment] in $0.state.detail(of: id, at: moment) }
   }
 
   /// The roster of a channel as its shard has it.
   package func roster(of channel: String) -> [UserID: Member] {
-    guard let name = ChannelName(channel) else { return [:] }
+    let name = ChannelName.named(channel)
     let plane = engine.placement.plane(of: name)
     var members: [UserID: Member] = [:]
     var cursor: Cursor?
@@ -124,9 +135,8 @@ package final class EngineHarness {
   }
 
   package func detail(of channel: String) -> ChannelDetail? {
-    ChannelName(channel).flatMap { name in
-      channels(engine.placement.plane(of: name)) { $0.detail(of: name) }
-    }
+    let name = ChannelName.named(channel)
+    return channels(engine.placement.plane(of: name)) { $0.detail(of: name) }
   }
 
   /// What contradicts itself in any shard; empty when all is well.
@@ -140,27 +150,33 @@ package final class EngineHarness {
 
   // MARK: Clients
 
+  /// The engine did not take a connection: its table is full, or it is draining.
+  package struct NoRoom: Error {}
+
   /// Opens a connection on a plane, and says nothing.
-  package func connect(plane: Int = 0) -> ManualClient? {
-    guard let connection = connections(plane, { $0.open(remote: "test") }) else { return nil }
+  package func connect(plane: Int = 0) throws -> ManualClient {
+    guard let connection = connections(plane, { $0.open(remote: "test") }) else { throw NoRoom() }
     return ManualClient(connection, harness: self)
   }
 
-  /// Opens a connection, says hello as a user and waits for the welcome.
+  /// Opens a connection, says hello as a user and waits for the answer.
   package func login(
     _ user: String, device: Device = .web, plane: Int = 0, configure: (inout Hello) -> Void = { _ in }
-  ) -> ManualClient? {
-    guard let id = UserID(user), let client = connect(plane: plane) else { return nil }
-    var hello = Hello(credentials: .user(id), device: device)
+  ) throws -> ManualClient {
+    let client = try connect(plane: plane)
+    let user = UserID.named(user)
+    var hello = Hello(credentials: .user(user), device: device)
     configure(&hello)
-    client.hello(.member(id), hello)
+    client.hello(.member(user), hello)
     settle()
     return client
   }
 
-  /// Opens a connection, says hello as a guest and waits for the welcome.
-  package func visit(device: Device = .web, plane: Int = 0, configure: (inout Hello) -> Void = { _ in }) -> ManualClient? {
-    guard let client = connect(plane: plane) else { return nil }
+  /// Opens a connection, says hello as a guest and waits for the answer.
+  package func visit(
+    device: Device = .web, plane: Int = 0, configure: (inout Hello) -> Void = { _ in }
+  ) throws -> ManualClient {
+    let client = try connect(plane: plane)
     var hello = Hello(credentials: .anonymous, device: device)
     configure(&hello)
     client.hello(.guest, hello)
@@ -168,11 +184,11 @@ package final class EngineHarness {
     return client
   }
 
-  /// Opens a connection and resumes a session.
+  /// Opens a connection, asks to resume a session and waits for the answer.
   package func resume(
     _ session: SessionID, plane: Int = 0, configure: (inout Hello) -> Void = { _ in }
-  ) -> ManualClient? {
-    guard let client = connect(plane: plane) else { return nil }
+  ) throws -> ManualClient {
+    let client = try connect(plane: plane)
     var hello = Hello(credentials: .anonymous)
     configure(&hello)
     client.hello(.session(session), hello)

@@ -2,35 +2,44 @@ package import MusterModel
 
 /// Requests in the words of a test: names and JSON as text.
 extension ManualClient {
-  /// The session, once the welcome has come.
-  package var session: SessionID? {
-    receive()
-    return welcome?.session
+  /// The client was not let in.
+  package struct NoWelcome: Error {
+    package var refusal: Refusal?
   }
+
+  /// What the welcome says.
+  package func letIn() throws -> Welcome {
+    receive()
+    guard let welcome else { throw NoWelcome(refusal: refusal) }
+    return welcome
+  }
+
+  /// The session, once the welcome has come.
+  package var session: SessionID { get throws { try letIn().session } }
 
   @discardableResult
   package func join(_ channel: String, meta: String = "{}", list: Int = 100) -> Reply? {
-    ChannelName(channel).flatMap { ask(.join($0, meta: Payload(text: meta), list: list)) }
+    ask(.join(.named(channel), meta: Payload(text: meta), list: list))
   }
 
   @discardableResult
   package func leave(_ channel: String) -> Reply? {
-    ChannelName(channel).flatMap { ask(.leave($0)) }
+    ask(.leave(.named(channel)))
   }
 
   @discardableResult
   package func observe(_ channel: String, list: Int = 100) -> Reply? {
-    ChannelName(channel).flatMap { ask(.observe($0, list: list)) }
+    ask(.observe(.named(channel), list: list))
   }
 
   @discardableResult
   package func unobserve(_ channel: String) -> Reply? {
-    ChannelName(channel).flatMap { ask(.unobserve($0)) }
+    ask(.unobserve(.named(channel)))
   }
 
   @discardableResult
   package func update(_ channel: String, patch: String) -> Reply? {
-    ChannelName(channel).flatMap { ask(.update($0, patch: Payload(text: patch))) }
+    ask(.update(.named(channel), patch: Payload(text: patch)))
   }
 
   @discardableResult
@@ -48,7 +57,7 @@ extension ManualClient {
 
   @discardableResult
   package func watch(_ users: String...) -> Reply? {
-    ask(.watch(users.compactMap { UserID($0) }))
+    ask(.watch(users.map { .named($0) }))
   }
 
   /// What the events since the last call said of a channel, and whatever else was pushed.
@@ -88,4 +97,20 @@ extension Reply {
 
   /// The code of the refusal, if it was one.
   package var code: ErrorCode? { refusal?.code }
+}
+
+extension UserID {
+  /// The user with an id that is valid.
+  package static func named(_ text: String) -> UserID {
+    guard let user = UserID(text) else { preconditionFailure("\(text) is no user id") }
+    return user
+  }
+}
+
+extension ChannelName {
+  /// The channel with a name that is valid.
+  package static func named(_ text: String) -> ChannelName {
+    guard let channel = ChannelName(text) else { preconditionFailure("\(text) is no channel name") }
+    return channel
+  }
 }

@@ -30,6 +30,8 @@ package final class ManualClient {
   private var syncs: [RequestID: ChannelName] = [:]
   private var lists: [RequestID: ChannelName] = [:]
   package private(set) var answers: [RequestID: Reply] = [:]
+  /// The ids of all replies, in their order.
+  package private(set) var answered: [RequestID] = []
 
   init(_ connection: ConnectionID, harness: EngineHarness) {
     self.connection = connection
@@ -60,6 +62,11 @@ package final class ManualClient {
 
   package var isReading: Bool { record.isReading }
 
+  /// Whether the engine tells this connection of a user.
+  package func isWatching(_ user: UserID) -> Bool {
+    harness.connections(connection.shard) { [connection] in $0.state.watches(connection, user) }
+  }
+
   // MARK: Asking
 
   package func hello(_ identity: Identity, _ hello: Hello) {
@@ -77,6 +84,11 @@ package final class ManualClient {
     if case .list(let channel, _, _) = request { lists[id] = channel }
     harness.connections(connection.shard) { [connection] in $0.request(connection, id, request) }
     return id
+  }
+
+  /// Sends a request that is not to be answered.
+  package func sendWithoutID(_ request: Request) {
+    harness.connections(connection.shard) { [connection] in $0.request(connection, .none, request) }
   }
 
   /// Sends a request and lets the engine come to rest.
@@ -126,7 +138,7 @@ package final class ManualClient {
   }
 
   package func view(of channel: String) -> View? {
-    ChannelName(channel).flatMap { views[$0] }
+    views[.named(channel)]
   }
 
   private func apply(_ push: Push) {
@@ -145,6 +157,7 @@ package final class ManualClient {
 
   private func apply(_ reply: Reply, to id: RequestID) {
     answers[id] = reply
+    answered.append(id)
     switch reply {
     case .hello(let welcome): self.welcome = welcome
     case .channel(let snapshot), .snapshot(let snapshot): apply(snapshot)

@@ -42,6 +42,11 @@ package final class ManualJournal: MutationJournal {
     }
   }
 
+  /// From now on everything is durable at once again.
+  package func release() {
+    state.withLock { $0.isHolding = false }
+  }
+
   /// Makes so many more records durable.
   package func sync(records count: Int = .max) {
     state.withLock { $0.durable = min(UInt64($0.records.count), $0.durable &+ UInt64(min(count, $0.records.count))) }

@@ -183,6 +183,15 @@ struct LoadTests {
     }
   }
 
+  @Test("a goodbye that is not answered is a trouble, and is not waited for longer than the timeout")
+  func ignoredGoodbyes() throws {
+    let server = LoopbackServer(.ignoresGoodbyes)
+    defer { server.stop() }
+    let report = try ConnectLoad(settings: settings(server, patience: .milliseconds(200)), hold: .zero).run()
+    #expect(report.troubles.entries.map(\.code) == ["goodbye"])
+    #expect(report.troubles.total == 6)
+  }
+
   @Test("in a closed loop a connection that is lost takes its heartbeats with it instead of being waited for")
   func lostInFlight() throws {
     let server = LoopbackServer(.kicksOnBeat(8))

@@ -30,6 +30,8 @@ final class LoopbackServer: Sendable {
     case conflates(Int)
     /// Observers are told nothing.
     case tellsNobody
+    /// Close frames are not answered.
+    case ignoresGoodbyes
     /// What is sent is no frame.
     case sendsGarbage
   }
@@ -39,7 +41,7 @@ final class LoopbackServer: Sendable {
   private let thread: pthread_t
 
   /// What the thread and the tests both see.
-  private final class Shared: Sendable {
+  fileprivate final class Shared: Sendable {
     let isStopped = Atomic<Bool>(false)
     let pongs = Atomic<Int>(0)
     let goodbyes = Atomic<Int>(0)
@@ -90,7 +92,7 @@ final class LoopbackServer: Sendable {
   }
 
   private static func serve(_ shared: Shared) {
-    var state = LoopbackState(fault: shared.fault)
+    var state = LoopbackState(shared)
     while !shared.isStopped.load(ordering: .relaxed) {
       var waits = [pollfd(fd: shared.listener, events: Int16(POLLIN), revents: 0)]
       waits += state.descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
@@ -99,8 +101,6 @@ final class LoopbackServer: Sendable {
         while case let descriptor = accept(shared.listener, nil, nil), descriptor >= 0 { state.open(descriptor) }
       }
       for wait in waits.dropFirst() where wait.revents != 0 { state.read(wait.fd) }
-      shared.pongs.store(state.pongs, ordering: .relaxed)
-      shared.goodbyes.store(state.goodbyes, ordering: .relaxed)
     }
     for descriptor in state.descriptors { close(descriptor) }
     close(shared.listener)
@@ -124,17 +124,17 @@ private struct LoopbackState {
     var told = 0
   }
 
-  private let fault: LoopbackServer.Fault
+  private let shared: LoopbackServer.Shared
   private var connections: [Int32: Connection] = [:]
   private var channels: [String: Channel] = [:]
   private var beats = 0
   private var updates = 0
-  private(set) var pongs = 0
-  private(set) var goodbyes = 0
 
-  init(fault: LoopbackServer.Fault) {
-    self.fault = fault
+  init(_ shared: LoopbackServer.Shared) {
+    self.shared = shared
   }
+
+  private var fault: LoopbackServer.Fault { shared.fault }
 
   var descriptors: [Int32] { Array(connections.keys) }
 
@@ -171,9 +171,11 @@ private struct LoopbackState {
     for event in messages {
       switch event {
       case .text(let range): answer(Array(bytes[range]), descriptor)
-      case .pong: pongs += 1
+      case .pong: shared.pongs.add(1, ordering: .relaxed)
       case .close(let code, _):
-        if code == 1000 { goodbyes += 1 }
+        // Counted before it is answered, so that whoever has the answer finds it counted.
+        if code == 1000 { shared.goodbyes.add(1, ordering: .relaxed) }
+        if fault == .ignoresGoodbyes { continue }
         send([0x88, 2, 3, 232], to: descriptor)
         drop(descriptor)
       default: drop(descriptor)

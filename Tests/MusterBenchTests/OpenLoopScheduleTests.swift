@@ -58,6 +58,51 @@ import Testing
   }
 }
 
+@Suite struct OpenLoopCursorTests {
+  private let start = MonotonicTime(nanoseconds: 1_000)
+
+  private func cursor(end: UInt64) -> OpenLoopCursor {
+    OpenLoopCursor(
+      OpenLoopSchedule(start: start, interval: .nanoseconds(100), lanes: 2), end: MonotonicTime(nanoseconds: end))
+  }
+
+  @Test("a generator that comes late catches up: every turn is handed out once, with the time at which it was due")
+  func catchingUp() {
+    var cursor = cursor(end: 1_150)
+    var turns: [OpenLoopCursor.Turn] = []
+    let late = MonotonicTime(nanoseconds: 9_000)
+    while case .due(let turn) = cursor.step(at: late) { turns.append(turn) }
+    #expect(turns.map(\.lane) == [0, 1, 0])
+    #expect(turns.map(\.round) == [0, 0, 1])
+    #expect(turns.map(\.due.nanoseconds) == [1_000, 1_050, 1_100])
+    #expect(cursor.isOver)
+    #expect(cursor.step(at: late) == .wait(until: .never))
+  }
+
+  @Test("one that comes early is told when to come back, and takes no turn")
+  func early() {
+    var cursor = cursor(end: 1_150)
+    #expect(cursor.step(at: MonotonicTime(nanoseconds: 999)) == .wait(until: start))
+    guard case .due = cursor.step(at: start) else {
+      Issue.record("the first turn was not due")
+      return
+    }
+    #expect(cursor.step(at: start) == .wait(until: MonotonicTime(nanoseconds: 1_050)))
+    #expect(!cursor.isOver)
+  }
+
+  @Test("the rounds of each lane are those that were handed out")
+  func rounds() {
+    var cursor = cursor(end: 2_000)
+    var taken = [0, 0]
+    for now in stride(from: 1_000, through: 2_100, by: 7) as StrideThrough<UInt64> {
+      while case .due(let turn) = cursor.step(at: MonotonicTime(nanoseconds: now)) { taken[turn.lane] += 1 }
+      #expect([cursor.rounds(of: 0), cursor.rounds(of: 1)] == taken)
+    }
+    #expect(taken == [10, 10])
+  }
+}
+
 @Suite struct MonotonicTimeTests {
   @Test("time spans saturate instead of wrapping")
   func saturation() {

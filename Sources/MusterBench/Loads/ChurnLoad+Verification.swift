@@ -75,6 +75,7 @@ extension ChurnLoad {
 
   /// Users and sessions of a reply to `count`.
   private static func occupancy(_ reply: [UInt8]) -> (users: Int?, sessions: Int?) {
+    // SAFETY: the view over the pointer is used inside the closure only.
     reply.withUnsafeBytes { bytes in
       let view = MessageView(bytes)
       guard case .ok(_, let body) = view.head, let counts = view.member("occupancy", at: body) else {

@@ -64,16 +64,16 @@ final class Crew: Sendable {
   /// - Throws: ``LoadError/system(call:reason:)`` when a thread cannot be started.
   @discardableResult
   func leg<Phase: LoadPhase>(_ phases: [Cell<Phase>], until deadline: MonotonicTime) throws(LoadError) -> LegEnd {
-    let outcome = Cell(Array(repeating: LegEnd.complete, count: count))
+    let outcomes = tables.map { _ in Cell(LegEnd.complete) }
     try ThreadTeam.run(count) { [tables, board] worker in
       let end = tables[worker].with { table in
         phases[worker].with { phase in
           table.drive(&phase, until: deadline, on: board, isReporter: worker == 0)
         }
       }
-      outcome.with { $0[worker] = end }
+      outcomes[worker].with { $0 = end }
     }
-    let ended = outcome.with { $0 }
+    let ended = outcomes.map { $0.with { $0 } }
     if ended.contains(.stopped) { return .stopped }
     return ended.contains(.deadline) ? .deadline : .complete
   }

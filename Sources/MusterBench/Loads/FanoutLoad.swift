@@ -11,6 +11,8 @@ package struct FanoutLoad: Load {
   package var warmUp: Duration
   package var duration: Duration
 
+  /// Plans a fan-out.
+  ///
   /// - Parameters:
   ///   - settings: Its `connections` are replaced by observers and actors together.
   ///   - observers: How many watch.

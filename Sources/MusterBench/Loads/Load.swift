@@ -50,17 +50,27 @@ extension Load {
       run.troubles.count(.mismatch, "server_gone", "The process \(server.pid) has ended.")
     }
     report.isInterrupted = run.isInterrupted
-    if !run.isInterrupted { try sayGoodbye(crew) }
+    if !run.isInterrupted { try sayGoodbye(&run) }
     report.sections = run.sections
     report.troubles = crew.tally
     report.troubles.add(run.troubles)
     return report
   }
 
-  private func sayGoodbye(_ crew: Crew) throws(LoadError) {
-    crew.board.begin("goodbye", unit: "connections", total: crew.readyCount)
-    try crew.leg(crew.phases { _, _ in GoodbyePhase() }, until: .now().advanced(by: settings.timeout))
+  /// Leaves the server as it was, as far as it lets us; a server that answers no goodbye is in trouble.
+  private func sayGoodbye(_ run: inout LoadRun) throws(LoadError) {
+    let crew = run.crew
+    let connections = crew.readyCount
+    crew.board.begin("goodbye", unit: "connections", total: connections)
+    let patience = settings.timeout + .milliseconds(connections)
+    let end = try crew.leg(crew.phases { _, _ in GoodbyePhase() }, until: .now().advanced(by: patience))
     crew.board.end()
+    guard end == .deadline else { return }
+    var silent = 0
+    crew.forEachTable { _, table in
+      for row in 0..<table.count where table.stage(of: row) != .closed { silent += 1 }
+    }
+    run.troubles.count(.timeout, "goodbye", "Close frames were not answered in time.", times: silent)
   }
 
   private var commonParameters: [Report.Field] {

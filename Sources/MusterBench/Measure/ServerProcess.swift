@@ -105,14 +105,14 @@ package struct ServerProcess: Sendable {
     let file = open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return nil }
     defer { close(file) }
-    var bytes = [UInt8](repeating: 0, count: 64 << 10)
-    var filled = 0
-    while filled < bytes.count {
-      let count = bytes.withUnsafeMutableBytes { read(file, $0.baseAddress.map { $0 + filled }, $0.count - filled) }
+    var bytes: [UInt8] = []
+    var piece = [UInt8](repeating: 0, count: 4 << 10)
+    while bytes.count < 64 << 10 {
+      let count = read(file, &piece, piece.count)
       if count < 0 { return nil }
       if count == 0 { break }
-      filled += count
+      bytes += piece[..<count]
     }
-    return String(decoding: bytes[..<filled], as: UTF8.self)
+    return String(decoding: bytes, as: UTF8.self)
   }
 }

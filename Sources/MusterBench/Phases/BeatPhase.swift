@@ -6,10 +6,9 @@ struct BeatPhase: LoadPhase {
   ///
   /// Those before are warm-up.
   let measured: Range<MonotonicTime>
-  private let schedule: OpenLoopSchedule
+  private var cursor: OpenLoopCursor
   /// Empty text frames, which are never answered.
   private let isSilent: Bool
-  private var position = 0
   /// How many are sent and not answered.
   private(set) var outstanding = 0
 
@@ -31,32 +30,27 @@ struct BeatPhase: LoadPhase {
   private var isAbandoned = false
 
   init(schedule: OpenLoopSchedule, measured: Range<MonotonicTime>, isSilent: Bool) {
-    self.schedule = schedule
+    cursor = OpenLoopCursor(schedule, end: measured.upperBound)
     self.measured = measured
     self.isSilent = isSilent
     answered = Array(repeating: 0, count: schedule.share)
   }
 
   /// Whether all is sent and answered.
-  var isComplete: Bool {
-    isAbandoned || (schedule.due(position: position) >= measured.upperBound && outstanding == 0)
-  }
+  var isComplete: Bool { isAbandoned || (cursor.isOver && outstanding == 0) }
 
   mutating func fire(at now: MonotonicTime, on table: inout ConnectionTable) -> MonotonicTime {
     isAbandoned = table.readyCount == 0
-    var budget = sendsPerTurnMax
-    // The clock is read once per send, not per turn: the last of many is as late as it is.
-    var sentAt = now
-    while true {
-      let due = schedule.due(position: position)
-      if due >= measured.upperBound { return .never }
-      if due > sentAt { return due }
-      if budget == 0 { return now }
-      budget -= 1
-      send(position, due: due, at: sentAt, on: &table)
-      position += 1
-      sentAt = .now()
+    // The clock is read for each send, not for each turn of the loop: the last of many is as late as it is.
+    var now = now
+    for _ in 0..<sendsPerTurnMax {
+      switch cursor.step(at: now) {
+      case .wait(let moment): return moment
+      case .due(let turn): send(turn, at: now, on: &table)
+      }
+      now = .now()
     }
+    return now
   }
 
   mutating func received(
@@ -64,9 +58,9 @@ struct BeatPhase: LoadPhase {
   ) {
     switch head {
     case .ok(let round, _):
-      guard round >= 0, round < sentRounds(of: row), answer(round, row: row) else { return }
+      guard round >= 0, round < cursor.rounds(of: row), answer(round, row: row) else { return }
       done += 1
-      let due = schedule.due(lane: row, round: round)
+      let due = cursor.schedule.due(lane: row, round: round)
       guard measured.contains(due) else { return }
       replies += 1
       latency.record(now.nanoseconds(since: due))
@@ -77,43 +71,36 @@ struct BeatPhase: LoadPhase {
 
   mutating func lost(row: Int, at now: MonotonicTime, on table: inout ConnectionTable) {
     guard !isSilent else { return }
-    outstanding -= sentRounds(of: row) - Int(answered[row])
-  }
-
-  /// How many rounds of a row are behind the present position.
-  private func sentRounds(of row: Int) -> Int {
-    schedule.round(position: position) + (row < schedule.lane(position: position) ? 1 : 0)
+    outstanding -= cursor.rounds(of: row) - Int(answered[row])
   }
 
   /// Notes that a heartbeat was answered.
   ///
   /// - Returns: Whether it was still unanswered.
   private mutating func answer(_ round: Int, row: Int) -> Bool {
-    guard Int(answered[row]) < sentRounds(of: row) else { return false }
+    guard Int(answered[row]) < cursor.rounds(of: row) else { return false }
     if Int(answered[row]) != round { outOfOrder += 1 }
     answered[row] += 1
     outstanding -= 1
     return true
   }
 
-  private mutating func send(_ position: Int, due: MonotonicTime, at now: MonotonicTime, on table: inout ConnectionTable) {
-    let row = schedule.lane(position: position)
-    let round = schedule.round(position: position)
-    let isMeasured = measured.contains(due)
-    guard table.stage(of: row) == .ready else {
+  private mutating func send(_ turn: OpenLoopCursor.Turn, at now: MonotonicTime, on table: inout ConnectionTable) {
+    let isMeasured = measured.contains(turn.due)
+    guard table.stage(of: turn.lane) == .ready else {
       if isMeasured { skipped += 1 }
       return
     }
     if isSilent {
-      table.send(to: row) { _ in }
+      table.send(to: turn.lane) { _ in }
       done += 1
     } else {
-      table.send(to: row) { Requests.beat(id: round, into: &$0) }
+      table.send(to: turn.lane) { Requests.beat(id: turn.round, into: &$0) }
       outstanding += 1
     }
     if isMeasured {
       sent += 1
-      lateness.sent(at: now, due: due)
+      lateness.sent(at: now, due: turn.due)
     }
   }
 }

@@ -33,9 +33,8 @@ struct ChurnPhase: LoadPhase {
   }
 
   let measured: Range<MonotonicTime>
-  private let schedule: OpenLoopSchedule
+  private var cursor: OpenLoopCursor
   private let layout: Layout
-  private var position = 0
   /// How many requests are not answered.
   private(set) var outstanding = 0
   /// How many requests of each row wait for their reply.
@@ -55,16 +54,14 @@ struct ChurnPhase: LoadPhase {
   private(set) var pushes = 0
 
   init(schedule: OpenLoopSchedule, measured: Range<MonotonicTime>, layout: Layout) {
-    self.schedule = schedule
+    cursor = OpenLoopCursor(schedule, end: measured.upperBound)
     self.measured = measured
     self.layout = layout
     waiting = Array(repeating: 0, count: schedule.share)
     isJoined = Array(repeating: false, count: schedule.share * layout.slots)
   }
 
-  var isComplete: Bool {
-    isAbandoned || (schedule.due(position: position) >= measured.upperBound && outstanding == 0)
-  }
+  var isComplete: Bool { isAbandoned || (cursor.isOver && outstanding == 0) }
 
   /// How many connections of this worker are in each channel.
   func expected(numberOf: (Int) -> Int) -> [Int] {
@@ -79,18 +76,16 @@ struct ChurnPhase: LoadPhase {
 
   mutating func fire(at now: MonotonicTime, on table: inout ConnectionTable) -> MonotonicTime {
     isAbandoned = table.readyCount == 0
-    var budget = sendsPerTurnMax
-    var sentAt = now
-    while true {
-      let due = schedule.due(position: position)
-      if due >= measured.upperBound { return .never }
-      if due > sentAt { return due }
-      if budget == 0 { return now }
-      budget -= 1
-      send(position, due: due, at: sentAt, on: &table)
-      position += 1
-      sentAt = .now()
+    // The clock is read for each send, not for each turn of the loop: the last of many is as late as it is.
+    var now = now
+    for _ in 0..<sendsPerTurnMax {
+      switch cursor.step(at: now) {
+      case .wait(let moment): return moment
+      case .due(let turn): send(turn, at: now, on: &table)
+      }
+      now = .now()
     }
+    return now
   }
 
   mutating func received(
@@ -100,7 +95,7 @@ struct ChurnPhase: LoadPhase {
     case .ok(let id, _):
       guard let request = answer(id, row: row) else { return }
       done += 1
-      let due = schedule.due(lane: row, round: request.round)
+      let due = cursor.schedule.due(lane: row, round: request.round)
       guard measured.contains(due) else { return }
       replies += 1
       if request.isJoin {
@@ -122,18 +117,17 @@ struct ChurnPhase: LoadPhase {
     for slot in 0..<layout.slots { isJoined[row * layout.slots + slot] = false }
   }
 
-  private mutating func send(_ position: Int, due: MonotonicTime, at now: MonotonicTime, on table: inout ConnectionTable) {
-    let row = schedule.lane(position: position)
-    let round = schedule.round(position: position)
-    let isMeasured = measured.contains(due)
+  private mutating func send(_ turn: OpenLoopCursor.Turn, at now: MonotonicTime, on table: inout ConnectionTable) {
+    let row = turn.lane
+    let isMeasured = measured.contains(turn.due)
     guard table.stage(of: row) == .ready else {
       if isMeasured { skipped += 1 }
       return
     }
     let number = table.number(of: row)
-    let slot = layout.slot(number: number, round: round)
+    let slot = layout.slot(number: number, round: turn.round)
     let isJoin = !isJoined[row * layout.slots + slot]
-    let id = (round * layout.slots + slot) * 2 + (isJoin ? 1 : 0)
+    let id = (turn.round * layout.slots + slot) * 2 + (isJoin ? 1 : 0)
     let channel = layout.channels[layout.channel(number: number, slot: slot)]
     table.send(to: row) { Requests.channel(isJoin ? .join : .leave, id: id, channel: channel, into: &$0) }
     isJoined[row * layout.slots + slot] = isJoin
@@ -141,7 +135,7 @@ struct ChurnPhase: LoadPhase {
     outstanding += 1
     if isMeasured {
       sent += 1
-      lateness.sent(at: now, due: due)
+      lateness.sent(at: now, due: turn.due)
     }
   }
 

@@ -12,8 +12,7 @@ struct FanoutPhase: LoadPhase {
   private let actorRows: Int
   private let actors: Int
   /// `nil` when no actor is among this worker's connections.
-  private let schedule: OpenLoopSchedule?
-  private var position = 0
+  private var cursor: OpenLoopCursor?
   /// How many changes are not answered, in all and for each of this worker's actors.
   private(set) var outstanding = 0
   private var waiting: [Int]
@@ -46,6 +45,8 @@ struct FanoutPhase: LoadPhase {
   private(set) var ack = LatencyRecord()
   private(set) var lateness = SendLateness()
 
+  /// Prepares one worker's part of a fan-out.
+  ///
   /// - Parameters:
   ///   - rows: How many connections this worker has.
   ///   - actorRows: How many of them, the first ones, are actors.
@@ -60,7 +61,7 @@ struct FanoutPhase: LoadPhase {
   ) {
     self.actorRows = actorRows
     self.actors = actors
-    self.schedule = schedule
+    cursor = schedule.map { OpenLoopCursor($0, end: measured.upperBound) }
     self.origin = origin
     self.measured = measured
     self.channel = channel
@@ -87,18 +88,16 @@ struct FanoutPhase: LoadPhase {
 
   mutating func fire(at now: MonotonicTime, on table: inout ConnectionTable) -> MonotonicTime {
     isAbandoned = table.readyCount == 0
-    guard let schedule, goal == nil else { return .never }
-    var budget = sendsPerTurnMax
-    while true {
-      let due = schedule.due(position: position)
-      if due >= measured.upperBound { return .never }
-      let now = MonotonicTime.now()
-      if due > now { return due }
-      if budget == 0 { return now }
-      budget -= 1
-      act(schedule, due: due, at: now, on: &table)
-      position += 1
+    var now = now
+    for _ in 0..<sendsPerTurnMax {
+      switch cursor?.step(at: now) {
+      case .wait(let moment)?: return moment
+      case .due(let turn)?: act(turn, at: now, on: &table)
+      case nil: return .never
+      }
+      now = .now()
     }
+    return now
   }
 
   mutating func received(
@@ -108,8 +107,8 @@ struct FanoutPhase: LoadPhase {
     case .push(.diff): observe(view, row: row, at: now, isSnapshot: false)
     case .push(.snapshot): observe(view, row: row, at: now, isSnapshot: true)
     case .ok(let round, _):
-      guard answer(row), let schedule, round >= 0 else { return }
-      let due = schedule.due(lane: row, round: round)
+      guard answer(row), let cursor, round >= 0 else { return }
+      let due = cursor.schedule.due(lane: row, round: round)
       accepted[table.number(of: row)] = Int(due.nanoseconds(since: origin))
       guard measured.contains(due) else { return }
       replies += 1
@@ -129,23 +128,20 @@ struct FanoutPhase: LoadPhase {
     for actor in 0..<actors where seen[row * actors + actor] < goal[actor] { behind -= 1 }
   }
 
-  private mutating func act(
-    _ schedule: OpenLoopSchedule, due: MonotonicTime, at now: MonotonicTime, on table: inout ConnectionTable
-  ) {
-    let row = schedule.lane(position: position)
-    let round = schedule.round(position: position)
-    let isMeasured = measured.contains(due)
-    let stamp = Stamp(actor: table.number(of: row), nanoseconds: Int(due.nanoseconds(since: origin)))
+  private mutating func act(_ turn: OpenLoopCursor.Turn, at now: MonotonicTime, on table: inout ConnectionTable) {
+    let row = turn.lane
+    let isMeasured = measured.contains(turn.due)
+    let stamp = Stamp(actor: table.number(of: row), nanoseconds: Int(turn.due.nanoseconds(since: origin)))
     guard table.stage(of: row) == .ready else {
       if isMeasured { skipped += 1 }
       return
     }
-    table.send(to: row) { [channel] in Requests.update(id: round, channel: channel, stamp: stamp, into: &$0) }
+    table.send(to: row) { [channel] in Requests.update(id: turn.round, channel: channel, stamp: stamp, into: &$0) }
     outstanding += 1
     waiting[row] += 1
     if isMeasured {
       sent += 1
-      lateness.sent(at: now, due: due)
+      lateness.sent(at: now, due: turn.due)
     }
   }
 

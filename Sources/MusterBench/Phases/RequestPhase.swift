@@ -28,6 +28,8 @@ struct RequestPhase: LoadPhase {
   /// `never` for what is not under way.
   private var sentAt: [MonotonicTime]
 
+  /// Prepares to send a list of requests.
+  ///
   /// - Parameters:
   ///   - items: What to send; bounded by whoever makes the list.
   ///   - atOnceMax: At most so many wait for their answer.

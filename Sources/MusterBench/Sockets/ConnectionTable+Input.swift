@@ -73,6 +73,7 @@ extension ConnectionTable {
       input.copyBytes(from: beginning)
       filled = beginning.count
     }
+    // SAFETY: `filled` bytes were copied in above, so what is received stays within the buffer; see `input` for its lifetime.
     let count = recv(rows[row].descriptor, input.baseAddress.map { $0 + filled }, input.count - filled, 0)
     if count < 0 {
       if errno == EAGAIN || errno == EINTR { return }
@@ -124,6 +125,8 @@ extension ConnectionTable {
   private mutating func consume<Phase: LoadPhase>(
     _ row: Int, from start: Int, to end: Int, at now: MonotonicTime, phase: inout Phase
   ) {
+    // SAFETY: what was received is the first `end` bytes of `input`, which stays as it is until this call returns; the decoder's
+    // ranges are within it.
     let bytes = UnsafeMutableRawBufferPointer(rebasing: input[..<end])
     var offset = start
     while rows[row].descriptor >= 0 {

@@ -13,6 +13,7 @@ extension ConnectionTable {
       return
     }
     let descriptor = rows[row].descriptor
+    // SAFETY: the pointer is used inside the closure only.
     let sent = output.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
     if sent == output.count { return }
     // A broken connection shows itself by its next event, with the reason.
@@ -24,7 +25,7 @@ extension ConnectionTable {
   mutating func flushUnsent(row: Int) {
     guard rows[row].hasUnsent, let bytes = unsent[row] else { return }
     let descriptor = rows[row].descriptor
-    let sent = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+    let sent = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
     if sent < 0 { return }
     if sent == bytes.count {
       unsent[row] = nil
@@ -40,6 +41,7 @@ extension ConnectionTable {
       rows[row].hasUnsent = true
       poller.change(rows[row].descriptor, row: row, writable: true)
     }
+    // SAFETY: copied inside the closure.
     let rest = output.withUnsafeBytes { Array($0[start...]) }
     unsent[row, default: []] += rest
     if (unsent[row]?.count ?? 0) > Self.unsentBytesMax {

@@ -208,6 +208,7 @@ package struct ConnectionTable: ~Copyable {
     claimOutput(for: row)
     if output.count >= Self.outputBytesMax { flush() }
     let mask = nextMask()
+    // SAFETY: the span made over the pointer is used inside the closure only.
     payload.withUnsafeBytes { WebSocketEncoder.append(opcode, $0.bytes, mask: mask, to: &output) }
   }
 
@@ -232,6 +233,7 @@ package struct ConnectionTable: ~Copyable {
     var source = sockaddr_in()
     source.sin_family = sa_family_t(AF_INET)
     source.sin_addr.s_addr = (0x7f00_0001 + UInt32(number % sources)).bigEndian
+    // SAFETY: every kind of address begins as `sockaddr` does, and the length says which it is; the pointer stays in the closure.
     return withUnsafePointer(to: &source) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
@@ -240,6 +242,7 @@ package struct ConnectionTable: ~Copyable {
   }
 
   private func connectNow(_ descriptor: Int32) -> Bool {
+    // SAFETY: every kind of address begins as `sockaddr` does, and the length says which it is; the pointer stays in the closure.
     withUnsafePointer(to: address.socketAddress) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         connect(descriptor, $0, address.socketAddressLength) == 0 || errno == EINPROGRESS

@@ -6,7 +6,7 @@ import Glibc
 /// `epoll_wait` alone counts in milliseconds, too coarse for ten thousand sends a second, so a `timerfd` wakes it.
 ///
 /// ### Ownership
-/// Owns its two descriptors and the memory of one batch of events.
+/// Owns its two descriptors.
 struct Poller: ~Copyable {
   /// What happened to one connection.
   struct Event {
@@ -28,8 +28,7 @@ struct Poller: ~Copyable {
 
   private let epoll: Int32
   private let timer: Int32
-  // SAFETY: allocated by `init`, freed only by `deinit`; `wait` lets the kernel fill at most its count.
-  private let batch: UnsafeMutableBufferPointer<epoll_event>
+  private var batch = Array(repeating: epoll_event(), count: batchMax)
   private var armedFor = MonotonicTime.never
 
   init() throws(LoadError) {
@@ -43,7 +42,6 @@ struct Poller: ~Copyable {
     }
     self.epoll = epoll
     self.timer = timer
-    batch = .allocate(capacity: Self.batchMax)
     // Edge-triggered: arming it anew is enough, nobody has to read it empty.
     var event = epoll_event(events: EPOLLIN.rawValue | EPOLLET.rawValue, data: epoll_data_t(u64: Self.timerRow))
     epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &event)
@@ -52,7 +50,6 @@ struct Poller: ~Copyable {
   deinit {
     close(timer)
     close(epoll)
-    batch.deallocate()
   }
 
   /// Begins to watch a descriptor; closing it ends the watch.
@@ -83,7 +80,7 @@ struct Poller: ~Copyable {
       timerfd_settime(timer, Int32(TFD_TIMER_ABSTIME), &setting, nil)
       armedFor = moment
     }
-    var count = Int(epoll_wait(epoll, batch.baseAddress, Int32(Self.batchMax), timeout))
+    var count = Int(epoll_wait(epoll, &batch, Int32(Self.batchMax), timeout))
     if count <= 0 { return 0 }
     // The timer's own event carries no news; the last one takes its place.
     for index in 0..<count where batch[index].data.u64 == Self.timerRow {

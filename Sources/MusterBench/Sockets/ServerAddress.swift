@@ -20,6 +20,7 @@ package struct ServerAddress: Sendable {
     var hints = addrinfo()
     hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
     hints.ai_flags = AI_NUMERICSERV
+    // SAFETY: `getaddrinfo` makes the list and sets this to its head; it is read until `freeaddrinfo`, in this function.
     var found: UnsafeMutablePointer<addrinfo>?
     let outcome = getaddrinfo(parts.name, String(parts.port), &hints, &found)
     defer { if let found { freeaddrinfo(found) } }

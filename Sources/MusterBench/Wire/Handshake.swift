@@ -54,6 +54,7 @@ package struct Handshake: Sendable {
   ///   - ended: Whether nothing more will come; then a body without its end is taken as it is.
   /// - Returns: What it means.
   package func answer(_ bytes: UnsafeRawBufferPointer, ended: Bool) -> Answer {
+    // SAFETY: parts of the caller's bytes, used inside this call only; the ranges come from `endOfHead` and from `min`.
     guard let end = Self.endOfHead(bytes) else {
       if bytes.count >= Self.bytesMax { return .violation("The head of the answer has no end.") }
       return ended ? .violation("The connection ended before the answer.") : .incomplete

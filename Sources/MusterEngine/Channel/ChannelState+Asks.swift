@@ -39,7 +39,8 @@ extension ChannelState {
       }
     case .signal(let signal):
       let delivered = self.signal(signal, in: inquiry.channel, into: &outputs)
-      if inquiry.id != .none { reply(.delivered(delivered), to: inquiry, into: &outputs) }
+      // Always, as for every request: the connection counts what it has not been answered.
+      reply(.delivered(delivered), to: inquiry, into: &outputs)
     case .resync:
       push(.snapshot(shownSnapshot(of: inquiry.channel, limit: pageMembersMax)), to: inquiry, into: &outputs)
     }

@@ -1,4 +1,4 @@
-import MusterModel
+package import MusterModel
 
 /// Users seen regardless of channels: asked for once, or watched.
 extension ConnectionState {
@@ -96,6 +96,11 @@ extension ConnectionState {
     for (plane, users) in byPlane.sorted(by: { $0.key < $1.key }) {
       actions.append(.tellSession(.unwatch(plane: shard, users), plane: plane))
     }
+  }
+
+  /// Whether a connection is told of a user.
+  package func watches(_ connection: ConnectionID, _ user: UserID) -> Bool {
+    slot(of: connection).map { isWatching($0, user) } ?? false
   }
 
   /// The user's list of watches is walked: it has one entry for each connection of this plane that watches the user.

@@ -1,26 +1,3 @@
-/// One place of a ``BucketTable``: empty, or a slot with 32 bits of its hash.
-struct Bucket: Equatable {
-  let rawValue: UInt64
-
-  /// No entry.
-  static let empty = Bucket(rawValue: 0)
-
-  private init(rawValue: UInt64) {
-    self.rawValue = rawValue
-  }
-
-  /// An entry.
-  ///
-  /// The slot is kept one higher, so that row 0 with hash 0 is not ``empty``.
-  init(_ hash: UInt32, _ slot: Slot) {
-    rawValue = UInt64(hash) << 32 | UInt64(slot.rawValue &+ 1)
-  }
-
-  var isEmpty: Bool { rawValue == 0 }
-  var hash: UInt32 { UInt32(truncatingIfNeeded: rawValue >> 32) }
-  var slot: Slot { Slot(UInt32(truncatingIfNeeded: rawValue) &- 1) }
-}
-
 /// A hash table of a fixed size: the two halves of a ``SlotIndex`` while it grows.
 ///
 /// Open addressing with linear probing (Knuth, "The Art of Computer Programming", volume 3, 6.4, algorithms L and R). The home
@@ -33,6 +10,29 @@ struct Bucket: Equatable {
 /// - Invariant: I1. An entry lies at its home or behind it, and no bucket between is empty, except buckets already emptied by
 ///   moving (see ``SlotIndex``).
 struct BucketTable: ~Copyable {
+  /// One place of the table: empty, or a slot with 32 bits of its hash.
+  struct Bucket: Equatable {
+    let rawValue: UInt64
+
+    /// No entry.
+    static let empty = Bucket(rawValue: 0)
+
+    private init(rawValue: UInt64) {
+      self.rawValue = rawValue
+    }
+
+    /// An entry.
+    ///
+    /// The slot is kept one higher, so that row 0 with hash 0 is not ``empty``.
+    init(_ hash: UInt32, _ slot: Slot) {
+      rawValue = UInt64(hash) << 32 | UInt64(slot.rawValue &+ 1)
+    }
+
+    var isEmpty: Bool { rawValue == 0 }
+    var hash: UInt32 { UInt32(truncatingIfNeeded: rawValue >> 32) }
+    var slot: Slot { Slot(UInt32(truncatingIfNeeded: rawValue) &- 1) }
+  }
+
   static let pageBuckets = 1 << pageBits
   private static let pageBits = 12
   /// The smallest table; its page is smaller too.

@@ -1,8 +1,11 @@
 /// One column of a table: the same field of every row, in pages that never move.
 ///
 /// A table of ten million rows must not be copied to hold one row more, and a heartbeat must reach its field without a
-/// retain, a copy or a hash. So rows live in pages of 4,096, and growth adds a page. Only the directory of pages is ever
-/// copied: 8 bytes for each page, 20 KB at ten million rows.
+/// retain, a copy or a hash. So rows live in pages of 4,096, and growth adds to the last page or begins another. Only the
+/// directory of pages is ever copied: 8 bytes for each page, 20 KB at ten million rows.
+///
+/// A page is brought to life 256 rows at a time. The first touch of memory is what costs (a page fault for each 4 KiB), and a
+/// table grows all its columns in the same turn: whole pages at once stall it for half a millisecond or more.
 ///
 /// Which rows are in use is not known here; that is what ``SlotAllocator`` is for. A row keeps its value until someone
 /// writes to it, also when it goes from one owner to the next.
@@ -15,67 +18,46 @@
 package struct Column<Element>: ~Copyable {
   /// How many rows one page holds.
   package static var pageRows: Int { 1 << pageBits }
-  private static var pageBits: UInt32 { 12 }
+  /// How many rows are brought to life at once.
+  package static var stepRows: Int { 256 }
+  private static var pageBits: Int { 12 }
 
   // SAFETY: only a name; see `pages`.
   private typealias Page = UnsafeMutablePointer<Element>
 
-  private let initial: Element
-  // SAFETY: the directory and its pages are owned by this value alone and freed in `deinit`.
+  private let owner: Owner
+  // SAFETY: the owner's directory, kept here so that a row is reached without a look at the owner. It is valid as long as the
+  // owner, which lives as long as this value, and is replaced whenever the owner replaces it.
   private var pages: UnsafeMutablePointer<Page>
-  private var pagesRoom = 4
-  private var pagesCount = 0
+  /// The number of rows that can be used: a multiple of ``stepRows``.
+  package private(set) var rows = 0
 
   /// An empty column whose rows will begin with `initial`.
   ///
   /// The first page comes with the first row.
   package init(repeating initial: Element) {
-    self.initial = initial
-    pages = .allocate(capacity: pagesRoom)
+    owner = Owner(initial)
+    pages = owner.pages
   }
 
-  deinit {
-    // SAFETY: I1: each page below `pagesCount` was allocated and initialised in full by `addPage()`, and nobody else frees it.
-    for page in 0..<pagesCount {
-      pages[page].deinitialize(count: Self.pageRows)
-      pages[page].deallocate()
-    }
-    pages.deallocate()
-  }
-
-  /// The number of rows that can be used: a multiple of ``pageRows``.
-  package var rows: Int { pagesCount << Self.pageBits }
-
-  /// The memory of all pages, in bytes; not what the elements themselves refer to.
+  /// The memory of all rows, in bytes; not what the elements themselves refer to.
   package var bytesReserved: Int { rows * MemoryLayout<Element>.stride }
 
   /// Makes the column at least `rows` long.
   ///
-  /// - Complexity: O(1) when it is; otherwise O(rows added), which is one page for a table that grows row by row.
+  /// - Complexity: O(1) when it is; otherwise O(rows added), which is ``stepRows`` for a table that grows row by row.
   @inline(__always)
   package mutating func grow(toHold rows: Int) {
-    if rows > self.rows { addPages(toHold: rows) }
+    if rows > self.rows { addRows(toHold: rows) }
   }
 
   @inline(never)
-  private mutating func addPages(toHold rows: Int) {
-    while self.rows < rows { addPage() }
-  }
-
-  private mutating func addPage() {
-    // SAFETY: the old directory holds `pagesCount` initialised pointers, which are trivial: they move, and what they point to
-    // stays (I2). The new page is initialised in full before it is counted (I1).
-    if pagesCount == pagesRoom {
-      let roomier = UnsafeMutablePointer<Page>.allocate(capacity: pagesRoom * 2)
-      roomier.moveInitialize(from: pages, count: pagesCount)
-      pages.deallocate()
-      pages = roomier
-      pagesRoom *= 2
+  private mutating func addRows(toHold rows: Int) {
+    while self.rows < rows {
+      owner.addRows()
+      pages = owner.pages
+      self.rows = owner.rows
     }
-    let page = Page.allocate(capacity: Self.pageRows)
-    page.initialize(repeating: initial, count: Self.pageRows)
-    (pages + pagesCount).initialize(to: page)
-    pagesCount += 1
   }
 
   /// The field of one row, in place: reading copies only what is read, writing writes only what is written.
@@ -84,7 +66,7 @@ package struct Column<Element>: ~Copyable {
   /// - Complexity: O(1), two loads.
   package subscript(slot: Slot) -> Element {
     // SAFETY: the address is that of an initialised row (I1) that does not move (I2). The compiler holds `self` for reading or
-    // writing for as long as it uses the address, and the pages are freed only with `self`.
+    // writing for as long as it uses the address, and the pages are freed only with `self`, by its owner.
     @inline(__always)
     unsafeAddress { UnsafePointer(address(of: slot)) }
     @inline(__always)
@@ -96,7 +78,59 @@ package struct Column<Element>: ~Copyable {
     let row = Int(slot.rawValue)
     assert(row < rows, "row \(row) is outside of a column of \(rows) rows")
     // SAFETY: the row is below `rows` (asserted above, the caller's duty in release builds), so its page is in the directory.
-    return pages[row &>> Int(Self.pageBits)] + row & (Self.pageRows - 1)
+    return pages[row &>> Self.pageBits] + row & (Self.pageRows - 1)
+  }
+}
+
+extension Column {
+  /// Owns the memory of a column, and frees it.
+  ///
+  /// A class, although a `deinit` of the column itself would do: Swift 6.3 leaves out the `deinit` of a *generic* `~Copyable`
+  /// struct that is destroyed in another file than its own, unless the whole module is optimised at once, so debug builds would
+  /// leak. Nothing but growth looks at it.
+  // SAFETY: the pages that hold the rows below `rows` are allocated, and these rows initialised; all are freed only here. The
+  // directory holds as many initialised pointers, which are trivial.
+  private final class Owner {
+    let initial: Element
+    var pages: UnsafeMutablePointer<Page>
+    var pagesRoom = 4
+    var rows = 0
+
+    var pagesCount: Int { (rows + pageRows - 1) >> pageBits }
+
+    init(_ initial: Element) {
+      self.initial = initial
+      pages = .allocate(capacity: pagesRoom)
+    }
+
+    deinit {
+      for page in 0..<pagesCount {
+        pages[page].deinitialize(count: min(pageRows, rows - page << pageBits))
+        pages[page].deallocate()
+      }
+      pages.deallocate()
+    }
+
+    /// Brings the next rows to life.
+    func addRows() {
+      let inPage = rows & (pageRows - 1)
+      if inPage == 0 { addPage() }
+      (pages[rows >> pageBits] + inPage).initialize(repeating: initial, count: stepRows)
+      rows += stepRows
+    }
+
+    /// Adds a page without rows; the directory moves when it is full, the pages stay (I2).
+    private func addPage() {
+      let count = pagesCount
+      if count == pagesRoom {
+        let roomier = UnsafeMutablePointer<Page>.allocate(capacity: pagesRoom * 2)
+        roomier.moveInitialize(from: pages, count: count)
+        pages.deallocate()
+        pages = roomier
+        pagesRoom *= 2
+      }
+      (pages + count).initialize(to: .allocate(capacity: pageRows))
+    }
   }
 }
 
@@ -105,7 +139,11 @@ extension Column {
   ///
   /// - Complexity: O(pages log pages).
   package func checkInvariants() {
-    precondition(pagesCount <= pagesRoom, "I1: the directory counts \(pagesCount) pages and has room for \(pagesRoom)")
+    precondition(
+      pages == owner.pages && rows == owner.rows && rows % Self.stepRows == 0,
+      "I1: the column counts \(rows) rows, its owner \(owner.rows)")
+    let pagesCount = owner.pagesCount
+    precondition(pagesCount <= owner.pagesRoom, "I1: \(pagesCount) pages in a directory for \(owner.pagesRoom)")
     // SAFETY: only the addresses are compared, nothing is read through them.
     let addresses = (0..<pagesCount).map { UInt(bitPattern: pages[$0]) }.sorted()
     let pageBytes = UInt(Self.pageRows * MemoryLayout<Element>.stride)

@@ -62,12 +62,8 @@ package struct SlotIndex: ~Copyable {
     let hash = Self.fold(hash)
     let slot = current.find(hash, from: current.home(of: hash), where: matches)
     if slot != .none || !isGrowing { return slot }
-    return findInPrevious(hash, where: matches)
-  }
-
-  @inline(never)
-  private func findInPrevious(_ hash: UInt32, where matches: (Slot) -> Bool) -> Slot {
-    previous.find(hash, from: searchStart(of: hash), where: matches)
+    // Inlined like the first search: an uninlined call would need a closure in memory, and a copy of all that it captures.
+    return previous.find(hash, from: searchStart(of: hash), where: matches)
   }
 
   /// Adds a row.
@@ -79,7 +75,7 @@ package struct SlotIndex: ~Copyable {
     let hash = Self.fold(hash)
     if count == current.capacity / 4 * 3 { beginGrowing(at: current.room(for: hash)) }
     moveSome()
-    current.write(Bucket(hash, slot), at: current.room(for: hash))
+    current.write(BucketTable.Bucket(hash, slot), at: current.room(for: hash))
     count += 1
   }
 
@@ -88,7 +84,7 @@ package struct SlotIndex: ~Copyable {
   /// - Precondition: It is in the index. An absent one means that index and table have drifted apart, so it traps in every build.
   /// - Complexity: O(1) expected; moves at most ``bucketsMovedPerChange`` buckets.
   package mutating func remove(_ hash: UInt64, _ slot: Slot) {
-    let bucket = Bucket(Self.fold(hash), slot)
+    let bucket = BucketTable.Bucket(Self.fold(hash), slot)
     if let position = current.position(of: bucket, from: current.home(of: bucket.hash)) {
       current.close(position)
     } else if isGrowing, let position = previous.position(of: bucket, from: searchStart(of: bucket.hash)) {

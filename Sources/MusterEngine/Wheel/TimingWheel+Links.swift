@@ -144,8 +144,8 @@ extension TimingWheel {
 
   /// The occupied bucket that the hand comes to first, and the first tick of its block.
   ///
-  /// Of buckets that begin at the same tick the coarsest comes first, so that what it holds for that tick is not overtaken by what is
-  /// armed meanwhile.
+  /// Of buckets that begin at the same tick the coarsest comes first, so that what it holds for that tick is not overtaken by
+  /// what is armed meanwhile.
   ///
   /// - Complexity: O(1): at most 20 words.
   func nextOccupied() -> (bucket: Bucket, start: Tick)? {

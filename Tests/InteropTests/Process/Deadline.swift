@@ -31,12 +31,12 @@ struct Deadline: Sendable {
   /// Asks again and again until there is an answer.
   ///
   /// - Throws: ``TimedOut``, with what was last seen.
-  func poll<Answer>(_ what: String, _ ask: () throws -> Answer?) throws -> Answer {
+  func poll<Answer>(_ what: String, every pause: Duration = .milliseconds(20), _ ask: () throws -> Answer?) throws -> Answer {
     while true {
       if let answer = try ask() { return answer }
       guard !hasPassed else { throw TimedOut(what: what) }
       // The one place that waits without an event: what is asked for happens in another process and cannot be subscribed to.
-      Glibc.poll(nil, 0, 20)
+      Glibc.poll(nil, 0, Deadline.after(pause).milliseconds())
     }
   }
 }

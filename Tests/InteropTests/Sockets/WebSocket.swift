@@ -14,6 +14,14 @@ final class WebSocket {
     case close(UInt16, String)
     /// The end of the stream, without a close frame before it.
     case end
+
+    /// The code of a close frame.
+    var code: UInt16? {
+      if case .close(let code, _) = self { code } else { nil }
+    }
+
+    /// Whether nothing comes behind it.
+    var isLast: Bool { self == .end || code != nil }
   }
 
   let socket: RawSocket
@@ -72,6 +80,11 @@ final class WebSocket {
       if some.isEmpty { return .end }
       buffer += some
     }
+  }
+
+  /// Takes a few bytes from the socket, if there are any, without looking at them yet.
+  func nibble() throws {
+    buffer += try socket.receive(by: .after(.zero), atMost: 512) ?? []
   }
 
   /// The next message of the server, as JSON.

@@ -104,7 +104,9 @@ struct ChannelRosterTests {
   }
 }
 
-/// What becomes of several changes within one window. Every test begins with ann present and told.
+/// What becomes of several changes within one window.
+///
+/// Every test begins with ann present and told.
 @Suite("Net changes of a channel")
 struct ChannelNetTests {
   private let stage = ChannelStage { $0.announceMax = 0 }

@@ -339,8 +339,9 @@ final class ChannelWorld {
     if server.mode == .count {
       if seen != expected { complaints.append("\(name): sees \(seen.asLine), present are \(expected.asLine)") }
     } else if client.members != (truth[client.channel] ?? [:]).mapValues(\.view) || client.next != nil {
-      let labels = Array(client.members.values).asLabels.sorted()
-      complaints.append("\(name): sees \(labels), present are \((truth[client.channel] ?? [:]).values.map(\.view.asLabel).sorted())")
+      let seen = Array(client.members.values).asLabels.sorted()
+      let present = (truth[client.channel] ?? [:]).values.map(\.view.asLabel).sorted()
+      complaints.append("\(name): sees \(seen), present are \(present)")
     }
   }
 }

@@ -3,18 +3,19 @@ import MusterModel
 import MusterTestKit
 import Testing
 
-/// The promise of the engine, as a property: after any pattern of loss, reconnects, slow observers and mode changes, once
-/// traffic stops, every observer's view equals the server's; and on the way no counter ever differs from a scan.
+/// The promise of the engine, as a property: after any pattern of loss, reconnects, slow observers, slow disks and mode changes,
+/// once traffic stops, every observer's view equals the server's; and on the way no counter ever differs from a scan.
 @Suite("Convergence")
 struct ConvergenceTests {
-  @Test("every observer's view equals the server's once traffic stops", arguments: 0..<UInt64(300))
+  @Test("every observer's view equals the server's once traffic stops", arguments: scenarioSeeds(300))
   func converges(seed: UInt64) throws {
     var world = World(seed: seed, planes: 1 + Int(seed % 3))
-    for _ in 0..<150 {
-      world.step()
-      let violations = world.harness.violations()
-      try #require(violations == [], "seed \(seed)")
+    for step in 0..<150 {
+      try world.step()
+      // A scan after each step takes longer than all steps.
+      if step % 5 == 0 { try world.checkInvariants() }
     }
+    try world.checkInvariants()
     world.quiesce()
     try world.check()
   }
@@ -26,9 +27,8 @@ private struct World {
   let harness: EngineHarness
   let random: SeededRandom
   let users = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan"]
-  let channels = ["room:1", "room:2", "lobby"].compactMap { ChannelName($0) }
+  let channels = ["room:1", "room:2", "lobby"].map { ChannelName.named($0) }
   var clients: [ManualClient] = []
-  var slow: [ManualClient] = []
   var sleeping: [SessionID] = []
 
   init(seed: UInt64, planes: Int) {
@@ -47,29 +47,25 @@ private struct World {
     }
   }
 
-  mutating func step() {
+  mutating func step() throws {
     switch random.below(100) {
-    case 0..<14: login()
+    case 0..<14: try login()
     case 14..<40: withClient { client in client.send(randomRequest()) }
-    case 40..<46: withClient { client in client.drop(random.happens(percent: 30) ? .goodbye : .lost) }
-    case 46..<54: resume()
-    case 54..<60: withClient { client in client.congest() }
-    case 60..<68: withClient { client in client.drain() }
-    case 68..<76: withClient { client in client.receive() }
-    case 76..<90: harness.executors[random.below(harness.executors.count)].runTurn()
+    case 40..<45: withClient { client in client.drop(random.happens(percent: 30) ? .goodbye : .lost) }
+    case 45..<53: try resume()
+    case 53..<58: withClient { client in client.congest() }
+    case 58..<66: withClient { client in client.drain() }
+    case 66..<74: withClient { client in client.receive() }
+    case 74..<88: harness.turn(random.below(harness.executors.count))
+    case 88..<91: harness.journal.hold()
+    case 91..<95: harness.journal.sync(records: 1 + random.below(6))
     default: pass(ticks: UInt32(1 + random.below(12)))
     }
-    let gone = clients.filter { $0.isClosed || !isOpen($0) }
+    let gone = clients.filter { $0.isClosed || !$0.isOpen }
     clients.removeAll { client in gone.contains { $0 === client } }
     for client in gone {
       client.receive()
       if let session = client.welcome?.session { sleeping.append(session) }
-    }
-  }
-
-  private func isOpen(_ client: ManualClient) -> Bool {
-    harness.connections(client.connection.shard) { [connection = client.connection] in
-      $0.detail(of: connection) != nil
     }
   }
 
@@ -79,19 +75,21 @@ private struct World {
     harness.advance(ticks: ticks)
   }
 
-  private mutating func login() {
-    guard clients.count < 14, let client = harness.connect(plane: random.below(harness.executors.count)) else { return }
-    let name = random.pick(users)
-    guard let user = UserID(name) else { return }
+  private mutating func login() throws {
+    guard clients.count < 14 else { return }
+    let client = try harness.connect(plane: random.below(harness.executors.count))
+    let user = UserID.named(random.pick(users))
     let status: Status? = random.happens(percent: 15) ? .invisible : nil
     client.hello(.member(user), Hello(credentials: .user(user), device: random.pick(Device.allCases), status: status))
     clients.append(client)
   }
 
-  private mutating func resume() {
-    guard !sleeping.isEmpty, let client = harness.connect(plane: random.below(harness.executors.count)) else { return }
+  private mutating func resume() throws {
+    guard !sleeping.isEmpty else { return }
+    let client = try harness.connect(plane: random.below(harness.executors.count))
     let session = sleeping.remove(at: random.below(sleeping.count))
-    client.hello(.session(session), Hello(credentials: .anonymous))
+    let status: Status? = random.happens(percent: 15) ? .invisible : nil
+    client.hello(.session(session), Hello(credentials: .anonymous, status: status))
     clients.append(client)
   }
 
@@ -101,7 +99,7 @@ private struct World {
 
   private func randomRequest() -> Request {
     let channel = random.pick(channels)
-    switch random.below(13) {
+    switch random.below(16) {
     case 0...3: return .join(channel, meta: randomMeta(), list: random.below(6))
     case 4: return .leave(channel)
     case 5: return .observe(channel, list: random.below(6))
@@ -112,6 +110,9 @@ private struct World {
     case 11:
       let status = random.happens(percent: 50) ? random.pick([Status.online, .dnd, .invisible]) : nil
       return .status(StatusChange(status: status, scope: .user, forMilliseconds: status == nil ? nil : 2_000))
+    case 12: return .watch(users.filter { _ in random.happens(percent: 40) }.map { .named($0) })
+    case 13: return .unwatch(users.filter { _ in random.happens(percent: 40) }.map { .named($0) })
+    case 14: return .signal(.user(.named(random.pick(users))), data: [0x31])
     default: return .list(channel, limit: 2, cursor: nil)
     }
   }
@@ -119,11 +120,12 @@ private struct World {
   private func randomMeta() -> Payload {
     let key = random.pick(["a", "b"])
     let value = random.happens(percent: 30) ? "null" : String(random.below(5))
-    return Payload(validated: Array("{\"\(key)\":\(value)}".utf8))
+    return Payload(text: "{\"\(key)\":\(value)}")
   }
 
-  /// Traffic stops: everybody drains, every window ends, every hole is asked for.
+  /// Traffic stops: the disk catches up, everybody drains, every window ends, every hole is asked for.
   mutating func quiesce() {
+    harness.journal.release()
     for round in 0..<12 {
       harness.settle()
       for client in clients {
@@ -144,31 +146,45 @@ private struct World {
     }
   }
 
+  func checkInvariants() throws {
+    let violations = harness.violations()
+    try #require(violations == [], "seed \(seed)")
+  }
+
   func check() throws {
-    #expect(harness.violations() == [], "seed \(seed)")
-    for client in clients where isOpen(client) {
-      let observed = harness.connections(client.connection.shard) { [connection = client.connection] in
-        $0.detail(of: connection)?.channelsObserved ?? 0
+    try checkInvariants()
+    for client in clients where client.isOpen {
+      let detail = harness.connections(client.connection.shard) { [connection = client.connection] in
+        $0.detail(of: connection)
       }
-      var seen = 0
-      for (channel, view) in client.views {
-        guard isObserving(client, channel) else { continue }
-        seen += 1
-        let detail = try #require(harness.detail(of: channel.text), "seed \(seed)")
-        // A further session of a user who is there already is no event, so the number of sessions is that of the last event.
-        try #require(view.occupancy.users == detail.occupancy.users, "seed \(seed), \(channel.text)")
-        try #require(view.occupancy.guests == detail.occupancy.guests, "seed \(seed), \(channel.text)")
-        try #require(view.seq == detail.seq, "seed \(seed), \(channel.text)")
-        guard detail.mode != .count else { continue }
-        try #require(view.members == harness.roster(of: channel.text), "seed \(seed), \(channel.text)")
-      }
-      try #require(seen == observed, "seed \(seed): the client knows of every channel that it observes")
+      let observed = try client.views.keys.count { try checkView(of: $0, by: client) }
+      try #require(observed == detail?.channelsObserved, "seed \(seed): the client knows of every channel that it observes")
+      try checkWatches(of: client, count: detail?.usersWatched ?? 0)
     }
   }
 
-  private func isObserving(_ client: ManualClient, _ channel: ChannelName) -> Bool {
-    harness.connections(client.connection.shard) { [connection = client.connection] in
-      $0.state.observes(connection, channel)
+  /// - Returns: Whether the client observes the channel, so that its view has to be right.
+  private func checkView(of channel: ChannelName, by client: ManualClient) throws -> Bool {
+    guard let view = client.views[channel], client.isObserving(channel) else { return false }
+    let detail = try #require(harness.detail(of: channel.text), "seed \(seed)")
+    // A further session of a user who is there already is no event, so the number of sessions is that of the last event.
+    try #require(view.occupancy.users == detail.occupancy.users, "seed \(seed), \(channel.text)")
+    try #require(view.occupancy.guests == detail.occupancy.guests, "seed \(seed), \(channel.text)")
+    try #require(view.seq == detail.seq, "seed \(seed), \(channel.text)")
+    if detail.mode != .count {
+      try #require(view.members == harness.roster(of: channel.text), "seed \(seed), \(channel.text)")
     }
+    return true
+  }
+
+  private func checkWatches(of client: ManualClient, count: Int) throws {
+    let own = try client.letIn().user
+    var seen = 0
+    for user in client.users.keys where client.isWatching(user) {
+      seen += 1
+      let truth = user == own ? harness.ownPresence(of: user.text) : harness.presence(of: user.text)
+      try #require(client.users[user] == truth, "seed \(seed), \(user.text) watched by \(own.text)")
+    }
+    try #require(seen == count, "seed \(seed): the client knows of every user that it watches")
   }
 }

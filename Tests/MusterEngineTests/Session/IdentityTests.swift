@@ -8,12 +8,12 @@ struct IdentityTests {
   @Test("devices are sessions, tabs are connections, guests are counted apart from members", arguments: 1...3)
   func levels(planes: Int) throws {
     let harness = EngineHarness(planes: planes)
-    _ = try #require(harness.login("alice", device: .ios))
-    let laptop = try #require(harness.login("alice", device: .web, plane: planes - 1))
-    let tab = try #require(harness.resume(try #require(laptop.session)))
-    _ = try #require(harness.login("bob", device: .web))
-    _ = try #require(harness.visit(device: .web))
-    _ = try #require(harness.visit(device: .android, plane: planes - 1))
+    _ = try harness.login("alice", device: .ios)
+    let laptop = try harness.login("alice", device: .web, plane: planes - 1)
+    let tab = try harness.resume(try laptop.session)
+    _ = try harness.login("bob", device: .web)
+    _ = try harness.visit(device: .web)
+    _ = try harness.visit(device: .android, plane: planes - 1)
 
     var stats = harness.stats
     #expect([stats.members, stats.guests, stats.sessions, stats.connections] == [2, 2, 5, 6])
@@ -42,8 +42,8 @@ struct IdentityTests {
     }
     var clients: [ManualClient] = []
     for index in 0..<9 {
-      let client = try #require(
-        index % 3 == 0 ? harness.visit(plane: index % planes) : harness.login("user\(index % 4)", plane: index % planes))
+      let plane = index % planes
+      let client = try index % 3 == 0 ? harness.visit(plane: plane) : harness.login("user\(index % 4)", plane: plane)
       client.join("room:\(index % 2)", meta: "{\"a\":\(index)}")
       client.observe("lobby")
       client.watch("user0", "user1", "nobody")
@@ -54,7 +54,11 @@ struct IdentityTests {
     }
     #expect(harness.violations() == [])
     for (index, client) in clients.enumerated() {
-      if index % 3 == 0 { client.ask(.bye(logout: true, graceMilliseconds: 0)) } else { client.drop(index % 2 == 0 ? .lost : .goodbye) }
+      switch index % 3 {
+      case 0: client.ask(.bye(logout: true, graceMilliseconds: 0))
+      case 1: client.drop(.lost)
+      default: client.drop(.goodbye)
+      }
     }
     harness.settle()
     harness.advance(.seconds(90))
@@ -76,12 +80,11 @@ struct IdentityTests {
     let harness = EngineHarness(planes: planes)
     var placements: Set<UInt16> = []
     for index in 0..<40 {
-      let client = try #require(
-        index % 2 == 0 ? harness.visit(plane: index % planes) : harness.login("user\(index)", plane: index % planes))
-      let session = try #require(client.session)
-      let user = try #require(client.welcome?.user)
-      #expect(session.placement == user.placement)
-      #expect(client.connection.shard == index % planes)
+      let edge = index % planes
+      let client = try index % 2 == 0 ? harness.visit(plane: edge) : harness.login("user\(index)", plane: edge)
+      let session = try client.session
+      #expect(session.placement == (try client.letIn().user.placement))
+      #expect(client.connection.shard == edge)
       let plane = Int(session.placement) % planes
       #expect(harness.sessions(plane) { $0.state.find(session) != nil })
       placements.insert(session.placement)
@@ -92,15 +95,15 @@ struct IdentityTests {
   @Test("a guest gets an id that no member may have; two guests are two users")
   func guests() throws {
     let harness = EngineHarness()
-    let first = try #require(harness.visit())
-    let second = try #require(harness.visit())
+    let first = try harness.visit()
+    let second = try harness.visit()
     first.receive()
     second.receive()
     let ids = [first, second].compactMap { $0.welcome?.user }
     #expect(Set(ids).count == 2)
     #expect(ids.allSatisfy { $0.text.hasPrefix("guest:") })
     #expect(first.welcome?.kind == .guest)
-    let impostor = try #require(harness.login(ids[0].text))
+    let impostor = try harness.login(ids[0].text)
     #expect(impostor.refusal?.code == .unauthorized)
     #expect(impostor.closings == 1)
     #expect(harness.stats.sessions == 2)
@@ -109,7 +112,7 @@ struct IdentityTests {
   @Test("where guests are not allowed they are refused, and nothing of them stays")
   func noGuests() throws {
     let harness = EngineHarness { $0.guestsAllowed = false }
-    let guest = try #require(harness.visit())
+    let guest = try harness.visit()
     #expect(guest.refusal?.code == .unauthorized)
     #expect(harness.stats.usersKnown == 0)
     #expect(harness.stats.connections == 0)
@@ -118,12 +121,12 @@ struct IdentityTests {
   @Test("a guest resumes its session like anybody else and stays the same guest")
   func guestResumes() throws {
     let harness = EngineHarness()
-    let guest = try #require(harness.visit())
-    let session = try #require(guest.session)
+    let guest = try harness.visit()
+    let session = try guest.session
     guest.drop()
     harness.advance(.seconds(20))
     #expect(harness.stats.guests == 0)
-    let again = try #require(harness.resume(session, plane: 1))
+    let again = try harness.resume(session, plane: 1)
     again.receive()
     #expect(again.welcome?.user == guest.welcome?.user)
     #expect(again.welcome?.kind == .guest)
@@ -133,21 +136,21 @@ struct IdentityTests {
   @Test("a guest who was watched, banned or asked for before still counts as a guest")
   func guestKind() throws {
     let harness = EngineHarness()
-    let bob = try #require(harness.login("bob"))
+    let bob = try harness.login("bob")
     bob.watch("guest:unknown")
-    #expect(bob.users[try #require(UserID("guest:unknown"))]?.kind == .guest)
-    bob.ask(.users([try #require(UserID("guest:other")), try #require(UserID("carol"))]))
-    #expect(bob.users[try #require(UserID("guest:other"))]?.kind == .guest)
-    #expect(bob.users[try #require(UserID("carol"))]?.kind == .member)
+    #expect(bob.users[.named("guest:unknown")]?.kind == .guest)
+    bob.ask(.users([.named("guest:other"), .named("carol")]))
+    #expect(bob.users[.named("guest:other")]?.kind == .guest)
+    #expect(bob.users[.named("carol")]?.kind == .member)
   }
 
   @Test("a stale connection id never reaches the newer connection in its place")
   func staleConnection() throws {
     let harness = EngineHarness(planes: 1)
-    let old = try #require(harness.login("alice"))
+    let old = try harness.login("alice")
     old.drop(.goodbye)
     harness.settle()
-    let new = try #require(harness.login("bob"))
+    let new = try harness.login("bob")
     #expect(old.connection.slot == new.connection.slot, "the row is used again")
     #expect(old.connection != new.connection)
     old.drop()
@@ -168,8 +171,8 @@ struct IdentityTests {
     let composed = try #require(UserID(utf8: [0xc3, 0xa9]))
     let decomposed = try #require(UserID(utf8: [0x65, 0xcc, 0x81]))
     #expect(composed.text == decomposed.text, "to Swift these are the same string")
-    _ = try #require(harness.login(composed.text))
-    let connection = try #require(harness.connect())
+    _ = try harness.login(composed.text)
+    let connection = try harness.connect()
     connection.hello(.member(decomposed), Hello(credentials: .user(decomposed)))
     harness.settle()
     #expect(harness.stats.members == 2)

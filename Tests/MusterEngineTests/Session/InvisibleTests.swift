@@ -7,11 +7,11 @@ import Testing
 /// it are told.
 @Suite("Invisible users")
 struct InvisibleTests {
-  private let alice = UserID(unchecked: Array("alice".utf8))
+  private let alice = UserID.named("alice")
 
   /// Somebody who sees and hears all that others can.
   private func spy(_ harness: EngineHarness, observing channel: String = "room:1") throws -> ManualClient {
-    let spy = try #require(harness.login("spy", plane: 1))
+    let spy = try harness.login("spy", plane: 1)
     spy.join(channel)
     spy.watch("alice")
     harness.advance(.seconds(2))
@@ -24,14 +24,14 @@ struct InvisibleTests {
     let harness = EngineHarness(planes: max(2, planes))
     let spy = try spy(harness)
     let before = harness.detail(of: "room:1")
-    let hidden = try #require(harness.login("alice") { $0.status = .invisible })
-    let session = try #require(hidden.session)
+    let hidden = try harness.login("alice") { $0.status = .invisible }
+    let session = try hidden.session
     hidden.join("room:1", meta: "{\"a\":1}")
     hidden.update("room:1", patch: "{\"a\":2}")
     hidden.set(.invisible, text: "nobody reads this")
     hidden.ask(.activity(idle: true))
-    let tab = try #require(harness.resume(session, plane: 1))
-    let phone = try #require(harness.login("alice", device: .ios) { $0.status = .invisible })
+    let tab = try harness.resume(session, plane: 1)
+    let phone = try harness.login("alice", device: .ios) { $0.status = .invisible }
     phone.join("room:1")
     phone.leave("room:1")
     harness.advance(.seconds(2))
@@ -50,9 +50,9 @@ struct InvisibleTests {
   func asked() throws {
     let harness = EngineHarness()
     let spy = try spy(harness)
-    let hidden = try #require(harness.login("alice") { $0.status = .invisible })
+    let hidden = try harness.login("alice") { $0.status = .invisible }
     hidden.join("room:1")
-    let channel = try #require(ChannelName("room:1"))
+    let channel = ChannelName.named("room:1")
     guard case .members(let page)? = spy.ask(.list(channel, limit: 10, cursor: nil)) else {
       Issue.record("list was not answered")
       return
@@ -61,7 +61,7 @@ struct InvisibleTests {
     #expect(spy.ask(.count(channel)) == .occupancy(Occupancy(users: 1, guests: 0, sessions: 1)))
     #expect(spy.ask(.users([alice])) == .users([UserPresence(user: alice, kind: .member, status: .offline)]))
     #expect(spy.ask(.signal(.user(alice), data: [0x31])) == .delivered(0))
-    #expect(spy.ask(.signal(.session(try #require(hidden.session)), data: [0x32])) == .delivered(0))
+    #expect(spy.ask(.signal(.session(try hidden.session), data: [0x32])) == .delivered(0))
     hidden.receive()
     #expect(hidden.signals.map(\.data) == [[0x31], [0x32]], "it gets them all the same")
   }
@@ -70,7 +70,7 @@ struct InvisibleTests {
   func goingInvisible() throws {
     let harness = EngineHarness()
     let spy = try spy(harness)
-    let client = try #require(harness.login("alice"))
+    let client = try harness.login("alice")
     client.join("room:1")
     harness.advance(.seconds(1))
     _ = spy.takeEvents()
@@ -84,15 +84,11 @@ struct InvisibleTests {
     #expect(spy.users[alice]?.status == .offline)
     #expect(spy.users[alice]?.lastSeen == WallTime(milliseconds: minute))
 
-    for _ in 0..<20 {
-      client.heard()
-      spy.heard()
-      harness.advance(.seconds(20))
-    }
+    harness.advance(.seconds(400), beating: [client, spy])
     client.set(.invisible, text: "still here")
     client.drop(.goodbye)
     harness.advance(.seconds(1))
-    #expect(harness.presence(of: "alice")?.lastSeen == WallTime(milliseconds: minute), "it does not move while invisible")
+    #expect(harness.presence(of: "alice").lastSeen == WallTime(milliseconds: minute), "it does not move while invisible")
     #expect(spy.takeEvents() == [])
     #expect(harness.violations() == [])
   }
@@ -101,24 +97,22 @@ struct InvisibleTests {
   func resumesInvisible(planes: Int) throws {
     let harness = EngineHarness(planes: max(2, planes))
     let spy = try spy(harness)
-    let client = try #require(harness.login("alice"))
-    let session = try #require(client.session)
+    let client = try harness.login("alice")
+    let session = try client.session
     client.join("room:1")
     client.drop(.goodbye)
-    harness.advance(.seconds(90))
+    harness.advance(.seconds(90), beating: [spy])
     _ = spy.takeEvents()
-    let lastSeen = harness.presence(of: "alice")?.lastSeen
+    let lastSeen = harness.presence(of: "alice").lastSeen
     let seq = harness.detail(of: "room:1")?.seq
-    spy.heard()
-    harness.advance(.seconds(1))
 
-    let again = try #require(harness.resume(session, plane: planes - 1) { $0.status = .invisible })
+    let again = try harness.resume(session, plane: planes - 1) { $0.status = .invisible }
     harness.advance(.seconds(2))
     again.receive()
     #expect(again.view(of: "room:1")?.members.keys.map(\.text) == ["spy"])
     #expect(spy.takeEvents() == [])
     #expect(harness.detail(of: "room:1")?.seq == seq)
-    #expect(harness.presence(of: "alice")?.lastSeen == lastSeen)
+    #expect(harness.presence(of: "alice").lastSeen == lastSeen)
     #expect(harness.violations() == [])
   }
 
@@ -126,13 +120,13 @@ struct InvisibleTests {
   func overrides() throws {
     let harness = EngineHarness()
     let spy = try spy(harness)
-    let client = try #require(harness.login("alice"))
+    let client = try harness.login("alice")
     client.join("room:1")
     client.override(.invisible, forMilliseconds: 10_000)
-    #expect(harness.presence(of: "alice")?.status == .offline)
+    #expect(harness.presence(of: "alice").status == .offline)
     #expect(harness.roster(of: "room:1").count == 1)
     harness.advance(.seconds(11))
-    #expect(harness.presence(of: "alice")?.status == .online)
+    #expect(harness.presence(of: "alice").status == .online)
     client.set(.invisible)
     client.override(.online)
     harness.advance(.seconds(1))
@@ -145,8 +139,8 @@ struct InvisibleTests {
   @Test("the user's own sessions see it: in the reply, asked for, and in what they watch")
   func ownSessions() throws {
     let harness = EngineHarness()
-    let desk = try #require(harness.login("alice"))
-    let phone = try #require(harness.login("alice", device: .ios, plane: 1))
+    let desk = try harness.login("alice")
+    let phone = try harness.login("alice", device: .ios, plane: 1)
     phone.watch("alice")
     #expect(phone.users[alice]?.status == .online)
     desk.set(.invisible)
@@ -176,7 +170,7 @@ struct InvisibleTests {
   @Test("a server sees it when it asks for invisible users, and no trace of it when it does not")
   func servers() async throws {
     let harness = EngineHarness()
-    let hidden = try #require(harness.login("alice", device: .ios) { $0.status = .invisible })
+    let hidden = try harness.login("alice", device: .ios) { $0.status = .invisible }
     #expect(await harness.engine.user(alice, includeInvisible: false) == nil, "like somebody who was never here")
     let asked = try #require(await harness.engine.user(alice, includeInvisible: true))
     #expect(asked.presence.status == .invisible)
@@ -184,7 +178,7 @@ struct InvisibleTests {
     #expect(asked.sessions.count == 1)
     #expect(await harness.engine.users([alice], includeInvisible: false).map(\.status) == [.offline])
     #expect(await harness.engine.users([alice], includeInvisible: true).map(\.status) == [.invisible])
-    let desk = try #require(harness.login("alice", device: .desktop))
+    let desk = try harness.login("alice", device: .desktop)
     #expect(await harness.engine.user(alice, includeInvisible: false)?.sessions.count == 1)
     desk.override(.invisible)
     let detail = try #require(await harness.engine.user(alice, includeInvisible: false))

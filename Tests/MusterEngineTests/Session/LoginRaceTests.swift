@@ -22,8 +22,8 @@ struct LoginRaceTests {
     }
     var clients: [ManualClient] = []
     for _ in 0..<(limit + 1 + random.below(8)) {
-      let client = try #require(harness.connect(plane: random.below(planes)))
-      let user = try #require(UserID("alice"))
+      let client = try harness.connect(plane: random.below(planes))
+      let user = UserID.named("alice")
       client.hello(.member(user), Hello(credentials: .user(user), device: random.pick([.web, .ios])))
       clients.append(client)
       while random.happens(percent: 40) { harness.turn(random.below(planes)) }
@@ -45,14 +45,14 @@ struct LoginRaceTests {
   }
 
   @Test("of simultaneous logins on real threads exactly the limit survives", arguments: LoginPolicy.allCases)
-  func onThreads(policy: LoginPolicy) async throws {
+  func onThreads(policy: LoginPolicy) async {
     let limit = 3
     let harness = LoopbackHarness(planes: 3) { configuration in
       configuration.loginPolicy = policy
       configuration.sessionsPerUserMax = limit
     }
-    try await harness.run { harness in
-      let users = try ["alice", "bob", "carol"].map { try #require(UserID($0)) }
+    await harness.run { harness in
+      let users = ["alice", "bob", "carol"].map { UserID.named($0) }
       await withTaskGroup(of: Void.self) { group in
         for round in 0..<60 {
           group.addTask {

@@ -6,25 +6,15 @@ import Testing
 /// The states of a session and the published timeline, with manual time.
 @Suite("Life of a session")
 struct SessionLifeTests {
-  private func join(_ client: ManualClient?, _ channel: String) throws {
-    let name = try #require(ChannelName(channel))
-    let reply = try #require(client).ask(.join(name, meta: .empty, list: 100))
-    guard case .channel = reply else {
-      Issue.record("join was answered by \(String(describing: reply))")
-      return
-    }
-  }
-
   @Test("hello grants an attached session, and the counters say so")
   func helloAttaches() throws {
     let harness = EngineHarness()
-    let alice = try #require(harness.login("alice", device: .ios))
-    alice.receive()
-    let welcome = try #require(alice.welcome)
-    #expect(welcome.user == UserID("alice"))
+    let alice = try harness.login("alice", device: .ios)
+    let welcome = try alice.letIn()
+    #expect(welcome.user == .named("alice"))
     #expect(welcome.kind == .member)
     #expect(!welcome.resumed)
-    #expect(welcome.session.placement == UserID("alice")?.placement)
+    #expect(welcome.session.placement == UserID.named("alice").placement)
     #expect(welcome.heartbeatIntervalMilliseconds == 25_000)
     #expect(welcome.resumeWindowMilliseconds == 15_000)
     let stats = harness.stats
@@ -39,10 +29,10 @@ struct SessionLifeTests {
   @Test("a lost connection is detached for 15 s, still shown, then leaves with timeout; 30 min later the session is gone")
   func lossTimeline() throws {
     let harness = EngineHarness()
-    let alice = try #require(harness.login("alice"))
-    let bob = try #require(harness.login("bob", plane: 1))
-    try join(bob, "room:1")
-    try join(alice, "room:1")
+    let alice = try harness.login("alice")
+    let bob = try harness.login("bob", plane: 1)
+    bob.join("room:1")
+    alice.join("room:1")
     harness.advance(.seconds(1))
     bob.receive()
     #expect(bob.view(of: "room:1")?.members.count == 2)
@@ -54,17 +44,17 @@ struct SessionLifeTests {
     harness.advance(.milliseconds(14_800))
     bob.receive()
     #expect(bob.view(of: "room:1")?.members.count == 2, "inside the grace nothing is told")
-    #expect(harness.presence(of: "alice")?.status == .online)
+    #expect(harness.presence(of: "alice").status == .online)
 
     bob.heard()
     harness.advance(.milliseconds(400))
     bob.receive()
     #expect(bob.view(of: "room:1")?.members.count == 1)
     let leaves = bob.events.compactMap { if case .diff(let diff) = $0 { diff.leaves } else { nil } }.flatMap { $0 }
-    #expect(leaves == [Leave(user: try #require(UserID("alice")), reason: .timeout)])
+    #expect(leaves == [Leave(user: .named("alice"), reason: .timeout)])
     #expect(harness.stats.dormant == 1)
-    #expect(harness.presence(of: "alice")?.status == .offline)
-    #expect(harness.presence(of: "alice")?.lastSeen != nil)
+    #expect(harness.presence(of: "alice").status == .offline)
+    #expect(harness.presence(of: "alice").lastSeen != nil)
 
     for _ in 0..<200 {
       bob.heard()
@@ -77,8 +67,8 @@ struct SessionLifeTests {
   @Test("a silent connection is pinged, and dropped after 35 s; the visible leave comes after 50 s, not before")
   func silenceTimeline() throws {
     let harness = EngineHarness()
-    let alice = try #require(harness.login("alice"))
-    try join(alice, "room:1")
+    let alice = try harness.login("alice")
+    alice.join("room:1")
     harness.advance(.milliseconds(27_400))
     #expect(alice.pings == 0, "a client that beats every 25 s is never pinged")
     harness.advance(.milliseconds(200))
@@ -98,7 +88,7 @@ struct SessionLifeTests {
   @Test("heartbeats keep a connection without ever touching the timers' truth")
   func heartbeatsKeep() throws {
     let harness = EngineHarness()
-    let alice = try #require(harness.login("alice"))
+    let alice = try harness.login("alice")
     for _ in 0..<40 {
       harness.advance(.seconds(25))
       alice.heard()
@@ -111,11 +101,10 @@ struct SessionLifeTests {
   @Test("close 1000 on the last connection leaves at once; on one of two it changes nothing")
   func goodbye() throws {
     let harness = EngineHarness()
-    let first = try #require(harness.login("alice"))
-    first.receive()
-    let session = try #require(first.welcome?.session)
-    let second = try #require(harness.resume(session, plane: 1))
-    try join(first, "room:1")
+    let first = try harness.login("alice")
+    let session = try first.session
+    let second = try harness.resume(session, plane: 1)
+    first.join("room:1")
     first.drop(.goodbye)
     harness.settle()
     #expect(harness.stats.attached == 1)
@@ -129,8 +118,8 @@ struct SessionLifeTests {
   @Test("bye with a grace stays visible for it; bye with logout ends the session")
   func bye() throws {
     let harness = EngineHarness()
-    let alice = try #require(harness.login("alice"))
-    try join(alice, "room:1")
+    let alice = try harness.login("alice")
+    alice.join("room:1")
     #expect(alice.ask(.bye(logout: false, graceMilliseconds: 5_000)) == .empty)
     #expect(alice.isClosed)
     #expect(alice.refusal == nil)
@@ -138,7 +127,7 @@ struct SessionLifeTests {
     #expect(harness.stats.detached == 1)
     harness.advance(.milliseconds(400))
     #expect(harness.stats.dormant == 1)
-    let bob = try #require(harness.login("bob"))
+    let bob = try harness.login("bob")
     #expect(bob.ask(.bye(logout: true, graceMilliseconds: 0)) == .empty)
     #expect(harness.stats.sessions == 1)
     #expect(harness.violations() == [])
@@ -147,12 +136,11 @@ struct SessionLifeTests {
   @Test("a resume within the grace causes no event; out of it one join, and memberships, status and data are as they were")
   func resume() throws {
     let harness = EngineHarness()
-    let bob = try #require(harness.login("bob"))
-    try join(bob, "room:1")
-    var alice = try #require(harness.login("alice"))
-    alice.receive()
-    let session = try #require(alice.welcome?.session)
-    try join(alice, "room:1")
+    let bob = try harness.login("bob")
+    bob.join("room:1")
+    var alice = try harness.login("alice")
+    let session = try alice.session
+    alice.join("room:1")
     alice.ask(.status(StatusChange(status: .dnd, text: Array("in a call".utf8))))
     alice.ask(.data(patch: Payload(validated: Array("{\"a\":1}".utf8)), ifVersion: nil))
     harness.advance(.seconds(1))
@@ -161,7 +149,7 @@ struct SessionLifeTests {
 
     alice.drop()
     harness.advance(.seconds(10))
-    alice = try #require(harness.resume(session, plane: 1))
+    alice = try harness.resume(session, plane: 1)
     harness.advance(.seconds(10))
     bob.receive()
     #expect(bob.events.count == known, "no event for a reload")
@@ -172,12 +160,12 @@ struct SessionLifeTests {
     bob.receive()
     #expect(bob.view(of: "room:1")?.members.count == 1)
     bob.heard()
-    alice = try #require(harness.resume(session, plane: 0))
+    alice = try harness.resume(session, plane: 0)
     harness.advance(.seconds(1))
     alice.receive()
     bob.receive()
     #expect(alice.welcome?.resumed == true)
-    let member = bob.view(of: "room:1")?.members[try #require(UserID("alice"))]
+    let member = bob.view(of: "room:1")?.members[.named("alice")]
     #expect(member?.status == .dnd)
     #expect(member?.text == Array("in a call".utf8))
     #expect(alice.view(of: "room:1")?.members.count == 2, "a resumed session observes its channels without asking")
@@ -190,7 +178,7 @@ struct SessionLifeTests {
   @Test("an ended or unknown session cannot be resumed")
   func resumeOfNothing() throws {
     let harness = EngineHarness()
-    let nobody = try #require(harness.resume(SessionID(high: 1, low: 2)))
+    let nobody = try harness.resume(SessionID(high: 1, low: 2))
     #expect(nobody.refusal?.code == .sessionExpired)
   }
 
@@ -199,7 +187,7 @@ struct SessionLifeTests {
     let harness = EngineHarness { configuration in
       configuration.sessionLifetime = .seconds(3_600)
     }
-    let alice = try #require(harness.login("alice") { $0.lifetimeMilliseconds = 120_000 })
+    let alice = try harness.login("alice") { $0.lifetimeMilliseconds = 120_000 }
     for _ in 0..<11 {
       harness.advance(.seconds(10))
       alice.heard()
@@ -216,7 +204,7 @@ struct SessionLifeTests {
   @Test("no hello within 5 s closes with hello_timeout")
   func helloTimeout() throws {
     let harness = EngineHarness()
-    let silent = try #require(harness.connect())
+    let silent = try harness.connect()
     harness.advance(.milliseconds(4_900))
     #expect(!silent.isClosed)
     harness.advance(.milliseconds(300))

@@ -1,3 +1,4 @@
+import MusterTestKit
 import Testing
 
 @testable import MusterEngine
@@ -90,7 +91,7 @@ struct BlobStoreTests {
   }
 
   private func scenario(_ seed: UInt64) throws {
-    var random = SplitMix64(seed: seed)
+    var random = SeededRandom(seed: seed)
     var store = BlobStore()
     var truth: [BlobRef: [UInt8]] = [:]
     var refs: [BlobRef] = []
@@ -118,7 +119,7 @@ struct BlobStoreTests {
     for (ref, bytes) in truth { try require(store.bytes(of: ref) == bytes, "\(ref) holds other bytes at the end") }
   }
 
-  private func randomBytes(_ random: inout SplitMix64) -> [UInt8] {
+  private func randomBytes(_ random: inout SeededRandom) -> [UInt8] {
     let length =
       switch Int.random(in: 0..<20, using: &random) {
       case 0: Int.random(in: 4_000...70_000, using: &random)

@@ -8,9 +8,10 @@ struct ColumnTests {
     var column = Column(repeating: 7)
     #expect(column.rows == 0)
     column.grow(toHold: 1)
-    #expect(column.rows == Column<Int>.pageRows)
+    #expect(column.rows == Column<Int>.stepRows)
+    column.checkInvariants()
     column.grow(toHold: 3 * Column<Int>.pageRows + 1)
-    #expect(column.rows == 4 * Column<Int>.pageRows)
+    #expect(column.rows == 3 * Column<Int>.pageRows + Column<Int>.stepRows)
     for row in 0..<column.rows where column[Slot(UInt32(row))] != 7 { Issue.record("row \(row) has another value") }
     column.checkInvariants()
   }
@@ -28,6 +29,19 @@ struct ColumnTests {
     #expect(column.rows >= 1_000_000)
     for row in 0..<10_000 as Range<UInt32> where column[Slot(row)] != row &* 3 { Issue.record("row \(row) has changed") }
     #expect(column[Slot(999_999)] == 0)
+    column.checkInvariants()
+  }
+
+  @Test("a table that grows row by row brings few rows to life at once")
+  func boundedGrowth() {
+    var column = Column(repeating: UInt64(1))
+    for row in 0..<20_000 as Range<UInt32> {
+      let before = column.rows
+      column.grow(toHold: Int(row) + 1)
+      if column.rows - before > Column<UInt64>.stepRows { Issue.record("row \(row) brought \(column.rows - before) to life") }
+      if column[Slot(row)] != 1 { Issue.record("row \(row) begins as \(column[Slot(row)])") }
+      column[Slot(row)] = 2
+    }
     column.checkInvariants()
   }
 

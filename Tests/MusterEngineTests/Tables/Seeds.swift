@@ -1,28 +1,8 @@
 import Foundation
+import MusterTestKit
 import Testing
 
-/// A small generator whose whole future is its seed (Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
-/// 2014).
-struct SplitMix64: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) {
-    state = seed
-  }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = state
-    mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ mixed >> 31
-  }
-
-  /// Whether something happens that happens once in `times`.
-  mutating func oneIn(_ times: Int) -> Bool {
-    Int.random(in: 0..<times, using: &self) == 0
-  }
-}
+extension SeededRandom: RandomNumberGenerator {}
 
 /// The seeds 1 to `count`, or only the one in `MUSTER_SEED`: how a failure that named its seed is looked at again.
 func scenarioSeeds(_ count: UInt64) -> [UInt64] {

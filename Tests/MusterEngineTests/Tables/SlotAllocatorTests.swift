@@ -1,4 +1,5 @@
 import MusterEngine
+import MusterTestKit
 import Testing
 
 @Suite("SlotAllocator")
@@ -73,9 +74,9 @@ struct SlotAllocatorTests {
   }
 
   private func scenario(_ seed: UInt64) throws {
-    var random = SplitMix64(seed: seed)
+    var random = SeededRandom(seed: seed)
     let rowsMax = Int.random(in: 1...200, using: &random)
-    var allocator = SlotAllocator(rowsMax: rowsMax, generationBits: random.oneIn(2) ? 31 : 4)
+    var allocator = SlotAllocator(rowsMax: rowsMax, generationBits: random.below(2) == 0 ? 31 : 4)
     var live: [(slot: Slot, generation: UInt32)] = []
     var stale: [(slot: Slot, generation: UInt32)] = []
     var ever: Set<UInt64> = []

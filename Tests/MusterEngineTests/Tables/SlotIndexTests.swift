@@ -1,4 +1,5 @@
 import MusterEngine
+import MusterTestKit
 import Testing
 
 @Suite("SlotIndex")
@@ -21,8 +22,8 @@ struct SlotIndexTests {
     func callAsFunction(_ key: Int) -> UInt64 {
       switch self {
       case .mixed:
-        var random = SplitMix64(seed: UInt64(key))
-        return random.next()
+        let spread = UInt64(key) &* 0xd6e8_feb8_6659_fd93
+        return (spread ^ spread >> 32) &* 0xd6e8_feb8_6659_fd93
       case .constant: return 42
       case .few: return UInt64(key % 7)
       case .sequential: return UInt64(key)
@@ -88,7 +89,7 @@ struct SlotIndexTests {
   }
 
   private func scenario(_ seed: UInt64, _ hashing: Hashing) throws {
-    var random = SplitMix64(seed: seed)
+    var random = SeededRandom(seed: seed)
     var table = Table(hashing)
     let keys = Int.random(in: 10...(hashing == .constant ? 150 : 600), using: &random)
     // Tides: the table fills and empties a few times, so that growing meets both.

@@ -1,4 +1,5 @@
 import MusterEngine
+import MusterTestKit
 import Testing
 
 @Suite("TimingWheel against a sorted list")
@@ -21,14 +22,14 @@ private struct WheelScenario: ~Copyable {
   private static let handles: UInt32 = 40
   private static let lastTick = UInt32.max - 1
 
-  private var random: SplitMix64
+  private var random: SeededRandom
   private var wheel: TimingWheel
   private var oracle = SortedTimers()
   /// The time that has come; the hand may be behind.
   private var clock: Tick
 
   init(seed: UInt64) {
-    random = SplitMix64(seed: seed)
+    random = SeededRandom(seed: seed)
     let starts: [UInt32] = [0, 1, 255, 65_000, 65_536, 1 << 24 - 3, .max / 2, .max - 1 << 25, .max - 70_000, .max - 600]
     let start = starts.randomElement(using: &random) ?? 0
     clock = Tick(start + UInt32.random(in: 0...400, using: &random))
@@ -44,7 +45,7 @@ private struct WheelScenario: ~Copyable {
       default: try advanceToTheEnd()
       }
       try compare()
-      if random.oneIn(16) { wheel.checkInvariants() }
+      if random.below(16) == 0 { wheel.checkInvariants() }
     }
     wheel.checkInvariants()
     try finish()
