@@ -160,7 +160,7 @@ let package = Package(
     .testTarget(
       name: "MusterServerTests",
       dependencies: [
-        "MusterAccess", "MusterEngine", "MusterGateway", "MusterModel", "MusterServer", "MusterWire",
+        "MusterAccess", "MusterEngine", "MusterGateway", "MusterJSON", "MusterModel", "MusterServer", "MusterWire",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),

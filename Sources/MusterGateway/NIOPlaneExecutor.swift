@@ -15,6 +15,7 @@ package final class NIOPlaneExecutor: PlaneExecutor {
   package let eventLoop: any EventLoop
 
   private let isTurnPending = Atomic<Bool>(false)
+  private let isStopped = Atomic<Bool>(false)
   private let onLoop: NIOLoopBoundBox<OnLoop>
 
   private struct OnLoop {
@@ -48,8 +49,11 @@ package final class NIOPlaneExecutor: PlaneExecutor {
     }
   }
 
-  /// Ends the turns, so that the loop may be shut down. What was enqueued before still runs.
+  /// Ends the turns, so that the loop may be shut down; jobs still run.
+  ///
+  /// All planes must be stopped before the first loop is shut down: connections that end then would ask other planes for turns.
   package func stop() {
+    isStopped.store(true, ordering: .releasing)
     eventLoop.execute { [self] in
       onLoop.value.ticking?.cancel()
       onLoop.value.ticking = nil
@@ -57,7 +61,8 @@ package final class NIOPlaneExecutor: PlaneExecutor {
   }
 
   package func requestTurn() {
-    guard !isTurnPending.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    guard !isStopped.load(ordering: .acquiring), !isTurnPending.exchange(true, ordering: .acquiringAndReleasing)
+    else { return }
     eventLoop.execute { [self] in
       // First the mark, then the turn: a request that comes while the turn runs leads to another.
       isTurnPending.store(false, ordering: .releasing)

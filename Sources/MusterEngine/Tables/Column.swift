@@ -4,8 +4,8 @@
 /// retain, a copy or a hash. So rows live in pages of 4,096, and growth adds to the last page or begins another. Only the
 /// directory of pages is ever copied: 8 bytes for each page, 20 KB at ten million rows.
 ///
-/// A page is brought to life 256 rows at a time. The first touch of memory is what costs (a page fault for each 4 KiB), and a
-/// table grows all its columns in the same turn: whole pages at once stall it for half a millisecond or more.
+/// A page is brought to life 256 rows at a time. The first touch of memory is what costs (a fault for each 4 KiB), and a table
+/// grows all its columns in the same turn: whole pages would be dozens to hundreds of faults in one call.
 ///
 /// Which rows are in use is not known here; that is what ``SlotAllocator`` is for. A row keeps its value until someone
 /// writes to it, also when it goes from one owner to the next.

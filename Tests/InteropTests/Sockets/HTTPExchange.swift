@@ -7,12 +7,14 @@ struct HTTPExchange {
   let headers: [String: String]
   let body: String
 
-  /// Sends a request and reads the answer.
+  /// Sends a request, with header lines of one's own, and reads the answer.
   static func request(
-    _ method: String, _ path: String, of address: Server.Address, body: String? = nil, by deadline: Deadline = .after()
+    _ method: String, _ path: String, of address: Server.Address, headers: [String] = [], body: String? = nil,
+    by deadline: Deadline = .after()
   ) throws -> HTTPExchange {
     let socket = try RawSocket(address)
     var head = "\(method) \(path) HTTP/1.1\r\nHost: \(address.text)\r\nConnection: close\r\n"
+    head += headers.map { "\($0)\r\n" }.joined()
     if let body { head += "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n" }
     try socket.send(head + "\r\n" + (body ?? ""), by: deadline)
     return try read(from: socket, by: deadline)

@@ -73,4 +73,65 @@ extension Interop {
       #expect(tooLarge.status == 413, "\(tooLarge.status)")
     }
   }
+  @Suite("A browser without a WebSocket is present by HTTP alone", .server(["http_lease": "5s"]))
+  struct HTTPSessionTests {
+    private let server: Server
+    private let token: String
+
+    init() throws {
+      server = try .current
+      let opened = try HTTPExchange.request("POST", "/v1/sessions", of: server.public, body: #"{"user":"harriet","cookie":true}"#)
+      try #require(opened.status == 201, "\(opened.body)")
+      token = try #require(JSON(parsing: opened.body)["session_token"].string)
+      let cookie = try #require(opened.headers["set-cookie"])
+      #expect(
+        cookie.contains("muster_session=\(token)") && cookie.contains("HttpOnly") && cookie.contains("SameSite"), "\(cookie)")
+    }
+
+    private func call(_ method: String, _ path: String, _ body: String? = nil, _ headers: [String] = []) throws -> HTTPExchange {
+      let all = ["Authorization: Bearer \(token)"] + headers
+      return try HTTPExchange.request(method, path, of: server.public, headers: all, body: body)
+    }
+
+    @Test("a session, heartbeats, its data with versions, and a goodbye; afterwards its token is worth nothing")
+    func life() throws {
+      let watcher = try WebSocket(server.public, user: "watcher")
+      let seen = try watcher.request("watch", ["users": ["harriet"]])
+      #expect(seen["ok"]["users"]["harriet"]["status"] == "online", "\(seen)")
+      let beat = try JSON(parsing: try call("POST", "/v1/heartbeat", #"{"status":"away"}"#).body)
+      #expect(beat["next_ms"].int ?? 0 > 0 && beat["presence"]["status"] == "away", "\(beat)")
+      _ = try watcher.push { $0["users"]["harriet"]["status"] == "away" }
+      let read = try call("GET", "/v1/session")
+      #expect(read.status == 200 && read.headers["etag"] == "\"0\"")
+      #expect(try call("PATCH", "/v1/session", #"{"theme":"dark"}"#, ["If-Match: \"0\""]).headers["etag"] == "\"1\"")
+      let conflict = try call("PATCH", "/v1/session", #"{"theme":"light"}"#, ["If-Match: \"0\""])
+      #expect(conflict.status == 412 && conflict.body.contains("dark"), "\(conflict.status) \(conflict.body)")
+      // As `navigator.sendBeacon` would say it: the token in the body.
+      let left = try HTTPExchange.request(
+        "POST", "/v1/leave", of: server.public, body: "{\"token\":\"\(token)\",\"grace_ms\":0}")
+      #expect((200..<300).contains(left.status), "\(left.status) \(left.body)")
+      _ = try watcher.push { $0["users"]["harriet"]["status"] == "offline" }
+      #expect((200..<300).contains(try call("DELETE", "/v1/session").status))
+      let late = try call("GET", "/v1/session")
+      #expect(late.status == 401 && late.body.contains("session_expired"), "\(late.status) \(late.body)")
+    }
+
+    @Test("who sends no more heartbeats is gone when the lease is over")
+    func lease() throws {
+      let watcher = try WebSocket(server.public, user: "watcher")
+      #expect(try !watcher.request("watch", ["users": ["harriet"]])["ok"].isNull)
+      _ = try watcher.push { $0["users"]["harriet"]["status"] == "offline" }
+    }
+
+    @Test("a request without a token, or with another one, gets 401 and its code")
+    func unauthorized() throws {
+      for headers in [[], ["Authorization: Bearer nonsense"], ["Cookie: muster_session=nonsense"]] {
+        let reply = try HTTPExchange.request("GET", "/v1/session", of: server.public, headers: headers)
+        #expect(reply.status == 401 && reply.body.contains("unauthorized"), "\(reply.status) \(reply.body)")
+      }
+      let cookie = try HTTPExchange.request(
+        "GET", "/v1/session", of: server.public, headers: ["Cookie: a=b; muster_session=\(token)"])
+      #expect(cookie.status == 200, "\(cookie.body)")
+    }
+  }
 }

@@ -9,7 +9,7 @@ struct MembershipTests {
   private let room = ChannelName.named("room:1")
   private let alice = UserID.named("alice")
 
-  private func snapshot(_ reply: Reply?) -> ChannelSnapshot? {
+  private func shown(_ reply: Reply?) -> ChannelSnapshot? {
     if case .channel(let snapshot) = reply { snapshot } else { nil }
   }
 
@@ -18,7 +18,7 @@ struct MembershipTests {
     let harness = EngineHarness(planes: planes)
     let client = try harness.login("alice", device: .ios, plane: planes - 1)
     client.set(.dnd, text: "busy")
-    let snapshot = try #require(snapshot(client.join("room:1", meta: "{\"a\":1}")))
+    let snapshot = try #require(shown(client.join("room:1", meta: "{\"a\":1}")))
     #expect(snapshot.mode == .announce)
     #expect(snapshot.epoch == harness.engine.epoch)
     #expect(snapshot.occupancy == Occupancy(users: 1, guests: 0, sessions: 1))
@@ -144,12 +144,12 @@ struct MembershipTests {
     let harness = EngineHarness()
     let watcher = try harness.login("watcher", plane: 1)
     let client = try harness.login("alice")
-    #expect(snapshot(watcher.observe("room:1"))?.members == [])
+    #expect(shown(watcher.observe("room:1"))?.members == [])
     client.join("room:1")
     harness.advance(ticks: 2)
     #expect(watcher.takeDiffs().joins == ["alice"])
     #expect(harness.roster(of: "room:1").count == 1)
-    #expect(snapshot(watcher.observe("room:1"))?.members.count == 1, "observing again shows the channel again")
+    #expect(shown(watcher.observe("room:1"))?.members.count == 1, "observing again shows the channel again")
     #expect(harness.detail(of: "room:1")?.observers == 2)
     #expect(watcher.unobserve("room:1") == .empty)
     #expect(watcher.unobserve("room:1") == .empty)
@@ -250,9 +250,9 @@ struct MembershipTests {
     let harness = EngineHarness { $0.pageMembersMax = 5 }
     for index in 0..<8 { try harness.login("user\(index)").join("room:1", list: 0) }
     let reader = try harness.login("reader")
-    #expect(snapshot(reader.observe("room:1", list: 0))?.members == [])
-    #expect(snapshot(reader.observe("room:1", list: 0))?.next != nil)
-    let snapshot = try #require(snapshot(reader.observe("room:1", list: 1_000)))
+    #expect(shown(reader.observe("room:1", list: 0))?.members == [])
+    #expect(shown(reader.observe("room:1", list: 0))?.next != nil)
+    let snapshot = try #require(shown(reader.observe("room:1", list: 1_000)))
     #expect(snapshot.members.count == 5)
     guard case .members(let page)? = reader.ask(.list(room, limit: 1_000, cursor: snapshot.next)) else {
       Issue.record("list was not answered")
