@@ -26,11 +26,9 @@ package enum OriginPolicy: Sendable, Hashable {
     self = origins.isEmpty ? .sameHost : .listed(origins)
   }
 
-  /// Whether a request with these header fields may go on.
+  /// Judges a request by its header fields.
   ///
-  /// - Parameters:
-  ///   - origin: The `Origin` field; `nil` when there is none, so that no browser is at work.
-  ///   - host: The `Host` field.
+  /// `origin` is the `Origin` field, `nil` when there is none, so that no browser is at work; `host` is the `Host` field.
   package func allows(origin: String?, host: String?) -> Bool {
     guard let origin, self != .any else { return true }
     let given = origin.lowercased()

@@ -10,10 +10,8 @@ package enum PresentedToken {
   ///
   /// An explicit credential beats the cookie, which a browser adds by itself.
   ///
-  /// - Parameters:
-  ///   - authorization: The `Authorization` field.
-  ///   - query: What follows the question mark of the request target.
-  ///   - cookies: All `Cookie` fields.
+  /// `authorization` is the field of that name, `query` what follows the question mark of the request target, and `cookies` are all
+  /// `Cookie` fields.
   package static func find(authorization: String?, query: Substring?, cookies: [String]) -> [UInt8]? {
     let text = bearer(authorization) ?? query.flatMap { RequestTarget.value(of: "token", in: $0) } ?? cookie(in: cookies)
     guard let text, !text.isEmpty, text.utf8.count <= bytesMax else { return nil }

@@ -1,8 +1,8 @@
 package import Logging
 package import MusterAccess
 package import MusterEngine
-package import NIOCore
 import MusterWire
+package import NIOCore
 import NIOHTTP1
 import Synchronization
 
@@ -56,7 +56,9 @@ package final class Gateway: Sendable {
   /// The ways out of the planes, in their order; the engine is made with them.
   package var sinks: [any EventSink] { edges }
 
-  /// Ties each edge to the connection shard of its plane. Called once, before the first socket and before the engine starts.
+  /// Ties each edge to the connection shard of its plane.
+  ///
+  /// Called once, before the first socket and before the engine starts.
   package func connect(to engine: PresenceEngine) {
     for (edge, shard) in zip(edges, engine.connectionShards) { edge.connect(to: shard) }
   }
@@ -64,6 +66,17 @@ package final class Gateway: Sendable {
   /// Refuses upgrades from now on.
   package func stopAdmitting() {
     isAdmitting.store(false, ordering: .releasing)
+  }
+
+  /// Ends all WebSockets without a word, and the turns of all planes: the last thing that happens to a gateway.
+  ///
+  /// Afterwards the loops may be shut down.
+  package func shutDown() async {
+    for (executor, edge) in zip(executors, edges) {
+      // Fails on a loop that is shut down already, which has ended its sockets itself.
+      try? await executor.eventLoop.submit { edge.closeAll() }.get()
+    }
+    for executor in executors { executor.stop() }
   }
 
   var admits: Bool { isAdmitting.load(ordering: .acquiring) }

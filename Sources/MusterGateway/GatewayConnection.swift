@@ -89,10 +89,8 @@ package struct GatewayConnection: Sendable {
 
   /// Goes on to the next step.
   ///
-  /// - Parameters:
-  ///   - bytes: What has arrived and was not consumed yet; unmasked in place.
-  ///   - offset: Where to go on; moved behind what was consumed.
-  ///   - messages: Reads the text of messages; one for all connections of a plane.
+  /// `bytes` are what has arrived and was not consumed yet; they are unmasked in place. `offset` is where to go on, and is moved
+  /// behind what was consumed. `messages` reads the text of messages; there is one for all connections of a plane.
   package mutating func next(
     in bytes: inout MutableRawSpan, at offset: inout Int, with messages: borrowing MessageDecoder
   ) -> GatewayStep {

@@ -6,12 +6,15 @@ package struct GatewayLimits: Sendable, Hashable {
   package var messageBytesMax = 16 << 10
   /// WebSocket connections in all; one more is told `overloaded`.
   package var connectionsMax = 1 << 20
-  /// WebSocket connections from one address (for IPv6, one /64 network); one more is told `overloaded`. 0 sets no limit, which is
-  /// right behind a proxy, where all come from its address.
+  /// WebSocket connections from one address, or one /64 network of IPv6; one more is told `overloaded`.
+  ///
+  /// 0 sets no limit, which is right behind a proxy, where all come from its address.
   package var connectionsPerAddressMax = 0
   /// Open sockets that are not WebSockets (yet); one more is closed at once.
   package var httpConnectionsMax = 4_096
-  /// Open sockets of both kinds; one more is closed at once. Not a setting: it is what the process may have open.
+  /// Open sockets of both kinds; one more is closed at once.
+  ///
+  /// Not a setting: it is what the process may have open.
   package var socketsMax = Int.max
   /// Malformed messages in a row after which a connection is closed with `bad_request`.
   package var malformedMessagesMax = 20

@@ -52,11 +52,12 @@ package final class NIOPlaneExecutor: PlaneExecutor {
   /// Ends the turns, so that the loop may be shut down; jobs still run.
   ///
   /// All planes must be stopped before the first loop is shut down: connections that end then would ask other planes for turns.
-  package func stop() {
+  func stop() {
     isStopped.store(true, ordering: .releasing)
     eventLoop.execute { [self] in
       onLoop.value.ticking?.cancel()
-      onLoop.value.ticking = nil
+      // Lets go of the engine and the edge, which hold this executor.
+      onLoop.value = OnLoop()
     }
   }
 
@@ -85,7 +86,9 @@ package final class NIOPlaneExecutor: PlaneExecutor {
     eventLoop.inEventLoop
   }
 
-  /// Whether a turn or a job is running, so that what is set behind them is still to come. To be asked on the loop.
+  /// Whether a turn or a job is running, so that what is set behind them is still to come.
+  ///
+  /// To be asked on the loop.
   var isInTurn: Bool { onLoop.value.isInTurn }
 
   private func runTurn() {

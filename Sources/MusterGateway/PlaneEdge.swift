@@ -300,6 +300,12 @@ extension PlaneEdge {
     closeDeadlines.arm(channel, now: .now())
   }
 
+  /// Ends all WebSockets without a word.
+  func closeAll() {
+    for handler in transports { handler?.channel?.close(promise: nil) }
+    while let channel = closeDeadlines.next(now: .distantFuture) { channel.close(promise: nil) }
+  }
+
   /// Tells the engine what was noted, and writes out what was queued.
   private func settle() {
     var rounds = 0

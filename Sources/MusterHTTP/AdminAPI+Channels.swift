@@ -5,7 +5,7 @@ import MusterModel
 import MusterWire
 
 extension AdminAPI {
-  /// `GET /v1/channels`
+  /// Answers `GET /v1/channels`.
   func channels(_ request: Hummingbird.Request, _ context: EdgeContext) async throws -> Response {
     let parameters = RequestParameters(request, context)
     let limit = try parameters.count("limit", in: 1...Self.pageMax, default: 100)
@@ -32,7 +32,7 @@ extension AdminAPI {
     }
   }
 
-  /// `GET /v1/channels/{channel}`
+  /// Answers `GET /v1/channels/{channel}`.
   func channel(_ request: Hummingbird.Request, _ context: EdgeContext) async throws -> Response {
     guard let detail = await engine.channel(try RequestParameters(request, context).channel()) else {
       throw Problem(.notFound, "Nobody is in this channel, and nobody observes it.")
@@ -40,7 +40,7 @@ extension AdminAPI {
     return .json { $0.members(of: detail) }
   }
 
-  /// `GET /v1/channels/{channel}/members`
+  /// Answers `GET /v1/channels/{channel}/members`.
   func members(_ request: Hummingbird.Request, _ context: EdgeContext) async throws -> Response {
     let parameters = RequestParameters(request, context)
     let limit = try parameters.count("limit", in: 1...Self.pageMax, default: 100)
@@ -55,7 +55,7 @@ extension AdminAPI {
     return .json { $0.members(of: page) }
   }
 
-  /// `POST /v1/signals`: hands a message of the application to users, sessions or channels.
+  /// Answers `POST /v1/signals`: hands a message of the application to users, sessions or channels.
   func signals(_ request: Hummingbird.Request, _ context: EdgeContext) async throws -> Response {
     let body = try await BodyObject(of: request, bytesMax: Self.bodyBytesMax)
     guard let data = body.value("data") else { throw Refusal(.badRequest, "\"data\" is what to send: any JSON value.") }

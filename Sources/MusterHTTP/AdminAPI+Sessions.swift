@@ -1,13 +1,13 @@
 import HTTPTypes
 import Hummingbird
+import MusterAccess
 import MusterEngine
 import MusterJSON
-import MusterAccess
 import MusterModel
 import MusterWire
 
 extension AdminAPI {
-  /// `GET /v1/sessions/{session}`
+  /// Answers `GET /v1/sessions/{session}`.
   func session(_ request: Hummingbird.Request, _ context: EdgeContext) async throws -> Response {
     guard let detail = await engine.session(try RequestParameters(request, context).session()) else {
       throw Problem(.notFound, "This session has ended or was never there.")
@@ -15,7 +15,7 @@ extension AdminAPI {
     return .json(headers: [.eTag: EntityTag.text(detail.data.version)]) { $0.members(of: detail) }
   }
 
-  /// `DELETE /v1/sessions/{session}`
+  /// Answers `DELETE /v1/sessions/{session}`.
   func kickSession(_ request: Hummingbird.Request, _ context: EdgeContext) async throws -> Response {
     let parameters = RequestParameters(request, context)
     guard await engine.kick(session: try parameters.session(), message: try message(parameters)) else {
@@ -24,7 +24,7 @@ extension AdminAPI {
     return Response(status: .noContent)
   }
 
-  /// `DELETE /v1/connections/{connection}`
+  /// Answers `DELETE /v1/connections/{connection}`.
   func kickConnection(_ request: Hummingbird.Request, _ context: EdgeContext) async throws -> Response {
     let parameters = RequestParameters(request, context)
     guard await engine.kick(connection: try parameters.connection(), message: try message(parameters)) else {
@@ -33,7 +33,7 @@ extension AdminAPI {
     return Response(status: .noContent)
   }
 
-  /// `PATCH /v1/sessions/{session}/data`
+  /// Answers `PATCH /v1/sessions/{session}/data`.
   func patchData(_ request: Hummingbird.Request, _ context: EdgeContext) async throws -> Response {
     let session = try RequestParameters(request, context).session()
     let precondition = try EntityTag.version(ifMatch: request.headers[.ifMatch])
@@ -53,7 +53,7 @@ extension AdminAPI {
     }
   }
 
-  /// `POST /v1/heartbeats`: renews the leases of many sessions, for relays that hold them.
+  /// Answers `POST /v1/heartbeats`: renews the leases of many sessions, for relays that hold them.
   func heartbeats(_ request: Hummingbird.Request, _ context: EdgeContext) async throws -> Response {
     let body = try await BodyObject(of: request, bytesMax: Self.bodyBytesMax)
     guard let tokens = try body.strings("tokens", max: Self.heartbeatsMax) else {

@@ -11,7 +11,7 @@ extension AdminAPI {
   /// The room that a close frame leaves for a reason.
   private static let reasonBytesMax = 123
 
-  /// `GET /v1/users/{user}`
+  /// Answers `GET /v1/users/{user}`.
   func user(_ request: Hummingbird.Request, _ context: EdgeContext) async throws -> Response {
     let parameters = RequestParameters(request, context)
     let includesInvisible = try parameters.includesInvisible()
@@ -21,7 +21,7 @@ extension AdminAPI {
     return .json { $0.members(of: detail, includesInvisible: includesInvisible) }
   }
 
-  /// `POST /v1/users/query`
+  /// Answers `POST /v1/users/query`.
   func users(_ request: Hummingbird.Request, _ context: EdgeContext) async throws -> Response {
     let includesInvisible = try RequestParameters(request, context).includesInvisible()
     let body = try await BodyObject(of: request, bytesMax: Self.bodyBytesMax)
@@ -39,7 +39,7 @@ extension AdminAPI {
     }
   }
 
-  /// `DELETE /v1/users/{user}/sessions`
+  /// Answers `DELETE /v1/users/{user}/sessions`.
   func kickUser(_ request: Hummingbird.Request, _ context: EdgeContext) async throws -> Response {
     let parameters = RequestParameters(request, context)
     var except: SessionID?
@@ -51,7 +51,7 @@ extension AdminAPI {
     return .json { $0.pair("ended", integer: ended) }
   }
 
-  /// `PUT /v1/users/{user}/ban`
+  /// Answers `PUT /v1/users/{user}/ban`.
   func ban(_ request: Hummingbird.Request, _ context: EdgeContext) async throws -> Response {
     let user = try RequestParameters(request, context).user()
     let body = try await BodyObject(of: request, bytesMax: Self.bodyBytesMax)
@@ -61,13 +61,13 @@ extension AdminAPI {
     return .json { $0.pair("ended", integer: ended) }
   }
 
-  /// `DELETE /v1/users/{user}/ban`
+  /// Answers `DELETE /v1/users/{user}/ban`.
   func unban(_ request: Hummingbird.Request, _ context: EdgeContext) async throws -> Response {
     let changed = await engine.unban(try RequestParameters(request, context).user())
     return .json { $0.pair("changed", bool: changed) }
   }
 
-  /// `PUT /v1/users/{user}/status`
+  /// Answers `PUT /v1/users/{user}/status`.
   func setStatus(_ request: Hummingbird.Request, _ context: EdgeContext) async throws -> Response {
     let user = try RequestParameters(request, context).user()
     let body = try await BodyObject(of: request, bytesMax: Self.bodyBytesMax)
@@ -82,7 +82,7 @@ extension AdminAPI {
     return .json { $0.identifiedMembers(of: presence) }
   }
 
-  /// `GET /v1/explain/users/{user}`
+  /// Answers `GET /v1/explain/users/{user}`.
   func explain(_ request: Hummingbird.Request, _ context: EdgeContext) async throws -> Response {
     let explanation = await engine.explain(try RequestParameters(request, context).user())
     return .json { $0.members(of: explanation) }

@@ -43,7 +43,7 @@ package struct AdminAPI: Sendable {
 
   /// Makes the API.
   ///
-  /// - Parameter key: What every request but the health checks must show as bearer token; `nil` asks for nothing.
+  /// `key` is what every request but the health checks must show as bearer token; `nil` asks for nothing.
   package init(
     engine: PresenceEngine, tokens: any SessionTokens, readiness: Readiness, key: String?, hooks: Hooks
   ) {
@@ -81,7 +81,7 @@ package struct AdminAPI: Sendable {
     return router
   }
 
-  /// `GET /v1/stats`
+  /// Answers `GET /v1/stats`.
   private func stats(_ request: Hummingbird.Request, _ context: EdgeContext) async throws -> Response {
     let stats = await engine.stats()
     let sockets = hooks.openSockets()
@@ -98,7 +98,7 @@ package struct AdminAPI: Sendable {
     }
   }
 
-  /// `POST /v1/admin/drain`
+  /// Answers `POST /v1/admin/drain`.
   private func drain(_ request: Hummingbird.Request, _ context: EdgeContext) async throws -> Response {
     context.logger.notice("asked to drain by the admin port")
     hooks.drain()

@@ -12,7 +12,7 @@ extension PublicAPI {
   /// The most channels that one heartbeat may join or leave.
   private static let channelsMax = 100
 
-  /// `POST /v1/sessions`: grants a session that is held by heartbeats, or resumes one.
+  /// Answers `POST /v1/sessions`: grants a session that is held by heartbeats, or resumes one.
   func openSession(_ request: Request, _ context: EdgeContext) async throws -> Response {
     let body = try await BodyObject(of: request, bytesMax: bodyBytesMax)
     let hello = try hello(of: body)
@@ -27,7 +27,7 @@ extension PublicAPI {
     }
   }
 
-  /// `POST /v1/heartbeat`: renews the lease; may set the status, join and leave channels.
+  /// Answers `POST /v1/heartbeat`: renews the lease; may set the status, join and leave channels.
   func heartbeat(_ request: Request, _ context: EdgeContext) async throws -> Response {
     let body = try await BodyObject(of: request, bytesMax: bodyBytesMax)
     let session = try session(of: request, fallback: try body.string("token", bytesMax: PresentedToken.bytesMax))
@@ -59,7 +59,7 @@ extension PublicAPI {
     }
   }
 
-  /// `POST /v1/leave`: leaves at once or after a grace, or logs out.
+  /// Answers `POST /v1/leave`: leaves at once or after a grace, or logs out.
   func leave(_ request: Request, _ context: EdgeContext) async throws -> Response {
     let body = try await BodyObject(of: request, bytesMax: bodyBytesMax)
     let session = try session(of: request, fallback: try body.string("token", bytesMax: PresentedToken.bytesMax))
@@ -69,18 +69,18 @@ extension PublicAPI {
     return Response(status: .noContent, headers: logout ? [.setCookie: expiredCookie] : [:])
   }
 
-  /// `DELETE /v1/session`: logs out.
+  /// Answers `DELETE /v1/session`: logs out.
   func logOut(_ request: Request, _ context: EdgeContext) async throws -> Response {
     try await engine.leave(try session(of: request), logout: true, grace: .zero)
     return Response(status: .noContent, headers: [.setCookie: expiredCookie])
   }
 
-  /// `GET /v1/session`: the session's own data.
+  /// Answers `GET /v1/session`: the session's own data.
   func readData(_ request: Request, _ context: EdgeContext) async throws -> Response {
     try answer(await engine.request(try session(of: request), .data(patch: nil, ifVersion: nil)), conditional: false)
   }
 
-  /// `PATCH /v1/session`: a merge patch of the session's own data.
+  /// Answers `PATCH /v1/session`: a merge patch of the session's own data.
   func patchData(_ request: Request, _ context: EdgeContext) async throws -> Response {
     let session = try session(of: request)
     let version = try EntityTag.version(ifMatch: request.headers[.ifMatch])

@@ -50,7 +50,7 @@ package struct PublicAPI: Sendable {
     router.add(middleware: OriginMiddleware(origins: origins))
     router.get("v1/connect") { _, _ -> Response in
       throw Problem(
-        Refusal(.badRequest, "This is a WebSocket endpoint: it needs an upgrade, as the only request on its connection so far."),
+        Refusal(.badRequest, "This is a WebSocket: send \"Connection: Upgrade\" and \"Upgrade: websocket\"."),
         status: .upgradeRequired, headers: [.upgrade: "websocket", .connection: "upgrade"])
     }
     router.post("v1/sessions", use: openSession)
@@ -67,7 +67,8 @@ package struct PublicAPI: Sendable {
 
   /// The session that the request's token names.
   ///
-  /// - Parameter fallback: A token from the body, for `navigator.sendBeacon`, which cannot set header fields.
+  /// `fallback` is a token from the body, for `navigator.sendBeacon`, which cannot set header fields. Without any token, and with one
+  /// that is not ours, the request is refused with `unauthorized`.
   func session(of request: Request, fallback: [UInt8]? = nil) throws(Refusal) -> SessionID {
     let token = fallback ?? token(of: request)
     guard let token else {

@@ -8,7 +8,8 @@ import ServiceLifecycle
 import Synchronization
 
 /// One of the two ports, as a service.
-struct Listener<Responder: HTTPResponder>: Service where Responder.Context: InitializableFromSource<ApplicationRequestContextSource> {
+struct Listener<Responder: HTTPResponder>: Service
+where Responder.Context: InitializableFromSource<ApplicationRequestContextSource> {
   private let application: Application<Responder>
   private let setting: String
   private let address: ListenAddress

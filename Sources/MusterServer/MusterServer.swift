@@ -22,12 +22,17 @@ package struct ServerAddresses: Sendable, Hashable {
 /// ### Lifetime
 /// ``run(signals:onReady:)`` once; everything is made in it and gone after it.
 package struct MusterServer: Sendable {
+  /// How long the loops outlive what ran on them.
+  private static let afterglow = Duration.milliseconds(50)
+
   private let configuration: ServerConfiguration
   private let logger: Logger
 
   /// Prepares a server; nothing is opened yet.
   ///
-  /// - Parameter configuration: One without ``ServerConfiguration/problems()``.
+  /// - Parameters:
+  ///   - configuration: One without ``ServerConfiguration/problems()``.
+  ///   - logger: For everything that happens.
   package init(configuration: ServerConfiguration, logger: Logger) {
     self.configuration = configuration
     self.logger = logger
@@ -48,6 +53,8 @@ package struct MusterServer: Sendable {
     } catch {
       failure = error
     }
+    // Hummingbird's servers look back at their loops once more after they have ended, from tasks that nobody can wait for.
+    try? await Task.detached { try await Task.sleep(for: Self.afterglow) }.value
     try? await planes.shutdownGracefully()
     try? await control.shutdownGracefully()
     if let failure { throw failure }
@@ -68,8 +75,6 @@ package struct MusterServer: Sendable {
       journal: MemoryJournal(), random: SystemRandom())
     gateway.connect(to: engine)
     engine.start()
-    defer { for executor in gateway.executors { executor.stop() } }
-
     let readiness = Readiness()
     let ready = ReadyNotice(readiness, onReady)
     let stopping = StopSwitch()
@@ -96,7 +101,13 @@ package struct MusterServer: Sendable {
     group.maximumGracefulShutdownDuration = configuration.drainSpread + DrainService.patience + .seconds(3)
     let services = ServiceGroup(configuration: group)
     stopping.arm { await services.triggerGracefulShutdown() }
-    try await services.run()
+    do {
+      try await services.run()
+      await gateway.shutDown()
+    } catch {
+      await gateway.shutDown()
+      throw error
+    }
   }
 
   /// The limits of the edge, with what the process may have open.
@@ -151,17 +162,19 @@ private final class ReadyNotice: Sendable {
   }
 
   func publicPortListens(at address: ListenAddress) {
-    tell(ports.withLock {
-      $0.public = address
-      return $0
-    })
+    tell(
+      ports.withLock {
+        $0.public = address
+        return $0
+      })
   }
 
   func adminPortListens(at address: ListenAddress) {
-    tell(ports.withLock {
-      $0.admin = address
-      return $0
-    })
+    tell(
+      ports.withLock {
+        $0.admin = address
+        return $0
+      })
   }
 
   private func tell(_ ports: (public: ListenAddress?, admin: ListenAddress?)) {

@@ -20,7 +20,8 @@ extension Setting {
   ]
 
   private static let edge: [Setting] = [
-    .list("origins", \.origins, "web pages that may talk to the public port, with commas, or *; not set: the own host, with dev any"),
+    .list(
+      "origins", \.origins, "web pages that may talk to the public port, with commas, or *; not set: the own host, with dev any"),
     .choice("cookie_same_site", \.cookieSameSite, "when browsers send the session cookie along"),
     .count("connections_max", \.limits.connectionsMax, "WebSockets in all"),
     .count("connections_per_address_max", \.limits.connectionsPerAddressMax, "WebSockets from one address; 0: no limit"),
@@ -80,7 +81,7 @@ extension Setting {
 
   /// The settings of the channels of one namespace.
   ///
-  /// - Parameter namespace: `default`, or a name of one's own; the settings of that one start from those of `default`.
+  /// `namespace` is `default`, or a name of one's own; the settings of that one start from those of `default`.
   package static func namespace(_ namespace: String) -> [Setting] {
     let prefix = "namespaces.\(namespace)."
     return [

@@ -58,11 +58,15 @@ struct SettingsSource: Sendable {
   }
 }
 
-/// The keys of a file. A provider does not list them, but asks of each whether it is a secret.
+/// The keys of a file.
+///
+/// A provider does not list them, but asks of each whether it is a secret.
 private final class SeenKeys: Sendable {
   private let keys = Mutex<[String]>([])
 
-  /// Notes a key. All values of a file count as secrets, so that no message of the provider shows one.
+  /// Notes a key.
+  ///
+  /// - Returns: That its value is a secret: all of a file's count as such, so that no message of the provider shows one.
   func note(_ key: String) -> Bool {
     keys.withLock { $0.append(key) }
     return true

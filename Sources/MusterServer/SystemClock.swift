@@ -1,3 +1,6 @@
+package import MusterEngine
+package import MusterModel
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -5,8 +8,6 @@
 #elseif canImport(Darwin)
   import Darwin
 #endif
-package import MusterEngine
-package import MusterModel
 
 /// The clocks of the system.
 ///

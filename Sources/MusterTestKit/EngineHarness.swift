@@ -142,10 +142,11 @@ package final class EngineHarness {
   /// What contradicts itself in any shard; empty when all is well.
   package func violations() -> [String] {
     let tick = clock.now
-    return engine.planes.indices.flatMap { plane in
-      sessions(plane) { $0.state.invariantViolations(at: tick) }
-        + connections(plane) { $0.state.invariantViolations() } + channels(plane) { $0.state.invariantViolations() }
-    }
+    return sinks.flatMap(\.complaints)
+      + engine.planes.indices.flatMap { plane in
+        sessions(plane) { $0.state.invariantViolations(at: tick) }
+          + connections(plane) { $0.state.invariantViolations() } + channels(plane) { $0.state.invariantViolations() }
+      }
   }
 
   // MARK: Clients

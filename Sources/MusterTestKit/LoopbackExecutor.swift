@@ -34,11 +34,11 @@ package final class LoopbackExecutor: PlaneExecutor {
     #else
       var thread = pthread_t()
     #endif
+    // SAFETY: the context is this executor, retained once for the thread, which takes the reference over as its first act.
     let context = Unmanaged.passRetained(self).toOpaque()
     let result = pthread_create(
       &thread, nil,
       { context in
-        // SAFETY: the context is the executor, retained once for this thread, which takes over the reference.
         if let context { Unmanaged<LoopbackExecutor>.fromOpaque(context).takeRetainedValue().run() }
         return nil
       }, context)
@@ -118,46 +118,40 @@ package final class LoopbackExecutor: PlaneExecutor {
 }
 
 /// What a thread sleeps on: a signal that comes before it sleeps is not lost.
-private final class WakeUp: @unchecked Sendable {
-  // SAFETY: all three are initialised once and never moved; `isSignalled` is touched only under the mutex.
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-  private var isSignalled = false
+private final class WakeUp: Sendable {
+  private let reading: Int32
+  private let writing: Int32
+  /// A byte is in the pipe, or about to be; so there is never more than one.
+  private let isSignalled = Atomic<Bool>(false)
 
   init() {
-    pthread_mutex_init(mutex, nil)
-    pthread_cond_init(condition, nil)
+    var ends: [Int32] = [0, 0]
+    let result = pipe(&ends)
+    precondition(result == 0, "a pipe could not be made: error \(errno)")
+    (reading, writing) = (ends[0], ends[1])
   }
 
   deinit {
-    pthread_cond_destroy(condition)
-    pthread_mutex_destroy(mutex)
-    condition.deallocate()
-    mutex.deallocate()
+    close(reading)
+    close(writing)
   }
 
   func signal() {
-    pthread_mutex_lock(mutex)
-    isSignalled = true
-    pthread_cond_signal(condition)
-    pthread_mutex_unlock(mutex)
+    guard !isSignalled.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    var byte: UInt8 = 0
+    _ = write(writing, &byte, 1)
   }
 
   /// Sleeps until there is a signal, at most so long.
   ///
   /// - Returns: Whether there was one.
   func wait(milliseconds: Int) -> Bool {
-    var deadline = timespec()
-    clock_gettime(CLOCK_REALTIME, &deadline)
-    deadline.tv_nsec += milliseconds * 1_000_000
-    deadline.tv_sec += deadline.tv_nsec / 1_000_000_000
-    deadline.tv_nsec %= 1_000_000_000
-    pthread_mutex_lock(mutex)
-    var isOver = false
-    while !isSignalled, !isOver { isOver = pthread_cond_timedwait(condition, mutex, &deadline) != 0 }
-    let wasSignalled = isSignalled
-    isSignalled = false
-    pthread_mutex_unlock(mutex)
-    return wasSignalled
+    var descriptor = pollfd(fd: reading, events: Int16(POLLIN), revents: 0)
+    guard poll(&descriptor, 1, Int32(milliseconds)) > 0 else { return false }
+    var byte: UInt8 = 0
+    _ = read(reading, &byte, 1)
+    // Whoever signals from now on puts a new byte in; what was signalled before is looked at after this.
+    isSignalled.store(false, ordering: .releasing)
+    return true
   }
 }

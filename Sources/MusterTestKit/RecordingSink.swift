@@ -2,7 +2,7 @@ import MusterEngine
 package import MusterModel
 import Synchronization
 
-/// Keeps what the engine tells its connections, for a test to look at.
+/// Keeps what the engine tells its connections, for a test to look at, and notes what no edge should be told.
 package final class RecordingSink: EventSink {
   /// One thing that a connection was told.
   package enum Told: Sendable {
@@ -18,6 +18,8 @@ package final class RecordingSink: EventSink {
     package var isReading = true
     /// Set when the engine closed it; the refusal is `nil` for a normal end.
     package var closing: (refusal: Refusal?, count: Int)?
+    fileprivate var answered: Set<RequestID> = []
+    fileprivate var complaints: [String] = []
   }
 
   private let records = Mutex<[ConnectionID: Record]>([:])
@@ -27,6 +29,13 @@ package final class RecordingSink: EventSink {
   /// What happened to a connection so far.
   package subscript(_ connection: ConnectionID) -> Record {
     records.withLock { $0[connection] ?? Record() }
+  }
+
+  /// What broke the contract: a request answered twice, a connection told something after its end, or ended twice.
+  package var complaints: [String] {
+    records.withLock { records in
+      records.flatMap { connection, record in record.complaints.map { "connection \(connection.text) \($0)" } }
+    }
   }
 
   /// Takes what was told since the last call.
@@ -39,7 +48,11 @@ package final class RecordingSink: EventSink {
   }
 
   package func send(_ reply: Reply, to request: RequestID, on connection: ConnectionID) {
-    change(connection) { $0.told.append(.reply(request, reply)) }
+    change(connection) { record in
+      record.told.append(.reply(request, reply))
+      guard request != .none, !record.answered.insert(request).inserted else { return }
+      record.complaints.append("got a second answer to one request")
+    }
   }
 
   package func push(_ push: Push, to connections: [ConnectionID]) {
@@ -59,6 +72,9 @@ package final class RecordingSink: EventSink {
   }
 
   private func change(_ connection: ConnectionID, _ body: (inout Record) -> Void) {
-    records.withLock { body(&$0[connection, default: Record()]) }
+    records.withLock { records in
+      if records[connection]?.closing != nil { records[connection]?.complaints.append("was told something after its end") }
+      body(&records[connection, default: Record()])
+    }
   }
 }

@@ -53,8 +53,8 @@ struct GatewayConnectionTests {
   @Test("messages become requests, in their order, however many come together")
   func requests() {
     var line = Line()
-    let bytes =
-      frame(.text, Array(hello.utf8)) + frame(.text, []) + frame(.text, Array(#"{"op":"count","id":"c","channel":"room:1"}"#.utf8))
+    let count = #"{"op":"count","id":"c","channel":"room:1"}"#
+    let bytes = frame(.text, Array(hello.utf8)) + frame(.text, []) + frame(.text, Array(count.utf8))
     #expect(
       line.steps(bytes) == [
         .hello(.integer(1), Hello(credentials: .user(alice))),

@@ -1,9 +1,10 @@
 import MusterEngine
-import MusterGateway
 import NIOCore
 import NIOPosix
 import Synchronization
 import Testing
+
+@testable import MusterGateway
 
 private actor Shard {
   nonisolated let executor: NIOPlaneExecutor

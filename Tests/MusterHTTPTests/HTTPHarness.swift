@@ -43,7 +43,8 @@ struct HTTPHarness: Sendable {
 
   /// Makes the APIs, runs the body against one of them, and ends the threads.
   static func publicAPI(
-    origins: OriginPolicy = .sameHost, isSecure: Bool = false, _ body: @escaping @Sendable (any TestClientProtocol, HTTPHarness) async throws -> Void
+    origins: OriginPolicy = .sameHost, isSecure: Bool = false,
+    _ body: @escaping @Sendable (any TestClientProtocol, HTTPHarness) async throws -> Void
   ) async throws {
     try await LoopbackHarness().run { loopback in
       let harness = HTTPHarness(loopback: loopback)

@@ -123,7 +123,8 @@ struct PublicAPITests {
   @Test("without a token, or with a wrong one, nothing is told")
   func unauthorized() async throws {
     try await HTTPHarness.publicAPI { client, _ in
-      for (method, uri) in [(.get, "/v1/session"), (.post, "/v1/heartbeat"), (.post, "/v1/leave")] as [(HTTPRequest.Method, String)] {
+      let calls: [(HTTPRequest.Method, String)] = [(.get, "/v1/session"), (.post, "/v1/heartbeat"), (.post, "/v1/leave")]
+      for (method, uri) in calls {
         for headers in [[:], [.authorization: "Bearer wrong"]] as [HTTPFields] {
           let response = try await client.call(method, uri, headers: headers)
           #expect(response.status == .unauthorized)

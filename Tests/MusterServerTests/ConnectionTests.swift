@@ -271,21 +271,30 @@ struct ConnectionLimitTests {
   func slowConsumer() async throws {
     try await TestServer.run { configuration in
       configuration.engine.slowConsumerTimeout = .seconds(1)
+      configuration.limits.closeTimeout = .milliseconds(100)
       configuration.engine.requestsPerSecond = 100_000
       configuration.engine.requestsBurst = 100_000
     } _: { server in
-      try await server.login("slow") { slow in
+      try await TestSocket.connect(to: server.addresses.public, receiveBuffer: 4_096) { slow in
+        try await slow.upgrade()
+        try await slow.send(#"{"op":"hello","id":1,"user":"slow"}"#)
         try await slow.send(#"{"op":"observe","id":2,"channel":"room:1"}"#)
-        _ = try await slow.text(containing: #""re":2"#)
+        _ = try await slow.text(containing: #""re":2,"ok""#)
         try await server.login("fast") { fast in
+          try await fast.send(#"{"op":"join","id":2,"channel":"room:1"}"#)
+          _ = try await fast.text(containing: #""re":2,"ok""#)
           let data = String(repeating: "x", count: 8_000)
-          // The kernel takes some megabytes for the slow one before anything queues up here.
-          for id in 2..<2_002 {
+          // The kernel takes up to 4 MiB of the server's before anything queues up in it.
+          for id in 3..<803 {
             try await fast.send(#"{"op":"signal","id":\#(id),"to":{"channel":"room:1"},"data":"\#(data)"}"#)
-            _ = try await fast.text(containing: #""re":\#(id),"#)
+            _ = try await fast.text(containing: #""re":\#(id),"ok""#)
           }
+          let stats = try await server.admin("/v1/stats")
+          #expect(!stats.contains(#""conflated":0"#), "\(stats)")
           try await server.waitForStats(#""connections":1,"#, attemptsMax: 100_000)
         }
+        let last = try await slow.close()
+        #expect(isClose(last, .slowConsumer) || last == .end, "\(last)")
       }
     }
   }

@@ -61,7 +61,11 @@ struct SettingsSourceTests {
   @Test(
     "YAML and JSON say the same",
     arguments: [
-      ("yaml", "dev: true\nthreads: 2\nnode: east\norigins: [\"https://a.example\", \"https://b.example\"]\nsessions_per_device_max:\n  web: 3\n"),
+      (
+        "yaml",
+        "dev: true\nthreads: 2\nnode: east\norigins: [\"https://a.example\", \"https://b.example\"]\n"
+          + "sessions_per_device_max:\n  web: 3\n"
+      ),
       (
         "json",
         #"{"dev":true,"threads":2,"node":"east","origins":["https://a.example","https://b.example"],"sessions_per_device_max":{"web":3}}"#
@@ -115,7 +119,9 @@ struct SettingsSourceTests {
 
   @Test("what --print-config prints is a file that sets the same")
   func printed() async throws {
-    let given = ["resume_window": "7s", "node": "a b\"c", "namespaces.room.announce_max": "9", "sessions_per_device_max.ios": "2"]
+    let given = [
+      "resume_window": "7s", "node": "a b\"c", "namespaces.room.announce_max": "9", "sessions_per_device_max.ios": "2",
+    ]
     let first = try await load(given)
     try await withFile(first.yaml) { file in
       let second = try await load(file: file)

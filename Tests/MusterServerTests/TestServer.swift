@@ -53,7 +53,8 @@ struct TestServer: Sendable {
   /// What the admin port answers to a GET.
   func admin(_ path: String, method: String = "GET") async throws -> String {
     try await TestSocket.connect(to: addresses.admin) { socket in
-      try await socket.send(bytes: Array("\(method) \(path) HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".utf8))
+      let head = "\(method) \(path) HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+      try await socket.send(bytes: Array(head.utf8))
       return try await socket.rest()
     }
   }

@@ -44,17 +44,26 @@ final class TestSocket: @unchecked Sendable {
     return limits
   }
 
-  private init(_ channel: any Channel, _ inbound: NIOAsyncChannelInboundStream<ByteBuffer>, _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>) {
+  private init(
+    _ channel: any Channel, _ inbound: NIOAsyncChannelInboundStream<ByteBuffer>,
+    _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
+  ) {
     self.channel = channel
     self.inbound = inbound.makeAsyncIterator()
     self.outbound = outbound
   }
 
+  /// Connects, runs the body, and closes whatever it left open.
+  ///
+  /// `receiveBuffer` is how many bytes the kernel takes for a client that does not read; `nil` leaves it to the kernel.
   static func connect<Result: Sendable>(
-    to address: ListenAddress, _ body: @Sendable (TestSocket) async throws -> Result
+    to address: ListenAddress, receiveBuffer: Int? = nil, _ body: @Sendable (TestSocket) async throws -> Result
   ) async throws -> Result {
-    let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+    var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .channelOption(.allowRemoteHalfClosure, value: true)
+    if let receiveBuffer { bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: receiveBuffer) }
+    let channel =
+      try await bootstrap
       .connect(host: address.host, port: address.port) { channel in
         channel.eventLoop.makeCompletedFuture {
           try NIOAsyncChannel<ByteBuffer, ByteBuffer>(

@@ -44,7 +44,9 @@ struct ListenAddressTests {
 
   @Test(
     "anything else is none",
-    arguments: ["", "7600", ":7600", "127.0.0.1", "127.0.0.1:", "a:65536", "a:-1", "a:+1", "::1:7600", "[a]:1", "a b:1", "[::1:1"])
+    arguments: [
+      "", "7600", ":7600", "127.0.0.1", "127.0.0.1:", "a:65536", "a:-1", "a:+1", "::1:7600", "[a]:1", "a b:1", "[::1:1",
+    ])
   func refuses(text: String) {
     #expect(ListenAddress(text) == nil)
   }

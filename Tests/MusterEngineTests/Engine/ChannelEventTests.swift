@@ -20,7 +20,9 @@ struct ChannelEventTests {
     harness.advance(ticks: 3)
   }
 
-  @Test("join fires on the first visible session and leave on the last: no event for a second tab, phone or reload", arguments: 1...3)
+  @Test(
+    "join fires on the first visible session and leave on the last: no event for a second tab, phone or reload",
+    arguments: 1...3)
   func firstAndLast(planes: Int) throws {
     let harness = EngineHarness(planes: planes)
     let observer = try observer(harness)

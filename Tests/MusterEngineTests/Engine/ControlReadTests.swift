@@ -68,9 +68,10 @@ struct ControlReadTests {
     #expect(explanation.sentences.first == "alice is shown as offline, because all 2 sessions are dormant.")
     _ = try await harness.engine.ban(alice, for: nil, reason: "spam")
     explanation = await harness.engine.explain(alice)
-    #expect(explanation.sentences == [
-      "alice is shown as offline, because there is no session.", "The user is banned until it is lifted: spam",
-    ])
+    #expect(
+      explanation.sentences == [
+        "alice is shown as offline, because there is no session.", "The user is banned until it is lifted: spam",
+      ])
   }
 
   @Test("channels by prefix, in the order of their names, page by page over all planes", arguments: 1...3)

@@ -12,7 +12,10 @@ struct LimitTests {
   @Test("the first request must be hello, a beat included; anything else closes with bad_request")
   func requestBeforeHello() throws {
     let harness = EngineHarness()
-    for request in [Request.beat, .join(room, meta: .empty, list: 1), .users([alice]), .bye(logout: false, graceMilliseconds: 0)] {
+    let requests: [Request] = [
+      .beat, .join(room, meta: .empty, list: 1), .users([alice]), .bye(logout: false, graceMilliseconds: 0),
+    ]
+    for request in requests {
       let client = try harness.connect()
       let id = client.send(request)
       harness.settle()

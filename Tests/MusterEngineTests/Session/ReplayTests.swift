@@ -30,7 +30,7 @@ struct ReplayTests {
   }
 }
 
-/// Users who change whatever is logged. Nobody is idle, since that is not.
+/// Users who change whatever is logged, and nothing else: nobody is idle.
 private struct Life {
   static let names = ["alice", "bob", "carol", "dave"].map { UserID.named($0) }
   static let channels = ["room:1", "room:2", "lobby"].map { ChannelName.named($0) }

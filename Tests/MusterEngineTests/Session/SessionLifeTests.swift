@@ -133,6 +133,61 @@ struct SessionLifeTests {
     #expect(harness.violations() == [])
   }
 
+  @Test("bye on one of two tabs changes nothing; a logout ends the other tab too, with logged_out")
+  func byeWithTabs() throws {
+    let harness = EngineHarness()
+    let first = try harness.login("alice")
+    let session = try first.session
+    let second = try harness.resume(session, plane: 1)
+    let third = try harness.resume(session, plane: 1)
+    first.ask(.bye(logout: false, graceMilliseconds: 0))
+    #expect(first.isClosed)
+    #expect(first.refusal == nil)
+    #expect(harness.stats.attached == 1)
+    #expect(second.ask(.bye(logout: true, graceMilliseconds: 0)) == .empty)
+    #expect(second.refusal == nil, "who asked for it is closed normally")
+    third.receive()
+    #expect(third.ended == .left)
+    #expect(third.refusal?.code == .loggedOut)
+    #expect(harness.stats.sessions == 0)
+    #expect(try harness.resume(session).refusal?.code == .sessionExpired)
+    #expect(harness.violations() == [])
+  }
+
+  @Test("a grace named in bye is at most the configured window, and a resume within it takes it back")
+  func byeThenResume() throws {
+    let harness = EngineHarness()
+    let alice = try harness.login("alice")
+    let session = try alice.session
+    alice.ask(.bye(logout: false, graceMilliseconds: 3_600_000))
+    harness.advance(.seconds(14))
+    #expect(harness.stats.detached == 1)
+    let again = try harness.resume(session)
+    harness.advance(.seconds(20), beating: [again])
+    #expect(harness.stats.attached == 1)
+    again.ask(.bye(logout: false, graceMilliseconds: .max))
+    harness.advance(.milliseconds(15_100))
+    #expect(harness.stats.dormant == 1)
+  }
+
+  @Test("the idle TTL slides with each heartbeat: a dormant session lives on from the last one, and resuming begins anew")
+  func idleTTLSlides() throws {
+    let harness = EngineHarness()
+    let alice = try harness.login("alice") { $0.idleTTLMilliseconds = 120_000 }
+    let session = try alice.session
+    harness.advance(.seconds(300), beating: [alice])
+    alice.drop(.goodbye)
+    harness.advance(.milliseconds(109_800))
+    #expect(harness.stats.dormant == 1, "the last heartbeat was 10 s before the goodbye")
+    let again = try harness.resume(session)
+    again.drop(.goodbye)
+    harness.advance(.milliseconds(119_800))
+    #expect(harness.stats.dormant == 1)
+    harness.advance(.milliseconds(400))
+    #expect(harness.stats.sessions == 0)
+    #expect(harness.violations() == [])
+  }
+
   @Test("a resume within the grace causes no event; out of it one join, and memberships, status and data are as they were")
   func resume() throws {
     let harness = EngineHarness()

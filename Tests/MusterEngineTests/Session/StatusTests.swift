@@ -38,7 +38,7 @@ struct StatusTests {
           for (client, stance) in zip(clients, stances) where stance == .offline { client.drop(.goodbye) }
           harness.settle()
           let found = harness.presence(of: name).status
-          if found != expected(stances, override: override) { wrong.append("\(stances) under \(override as Status?): \(found as Status?)") }
+          if found != expected(stances, override: override) { wrong.append("\(stances): \(found)") }
           for client in clients { client.drop(.goodbye) }
           harness.settle()
         }
