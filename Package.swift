@@ -119,7 +119,6 @@ let package = Package(
         "MusterBench", "MusterServer",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
-        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],
       swiftSettings: settings
     ),
@@ -160,7 +159,7 @@ let package = Package(
     .testTarget(
       name: "MusterServerTests",
       dependencies: [
-        "MusterAccess", "MusterEngine", "MusterGateway", "MusterJSON", "MusterModel", "MusterServer", "MusterWire",
+        "MusterAccess", "MusterEngine", "MusterGateway", "MusterModel", "MusterServer", "MusterWire",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),

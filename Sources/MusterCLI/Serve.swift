@@ -1,13 +1,6 @@
 import ArgumentParser
 import Logging
 import MusterServer
-import UnixSignals
-
-#if canImport(FoundationEssentials)
-  import FoundationEssentials
-#else
-  import Foundation
-#endif
 
 /// `muster serve`: runs a server until it is told to stop.
 struct Serve: AsyncParsableCommand {
@@ -57,7 +50,7 @@ struct Serve: AsyncParsableCommand {
     let loaded: LoadedSettings
     do {
       loaded = try await SettingsLoader(
-        commandLine: try given(), environment: ProcessInfo.processInfo.environment, file: config
+        commandLine: try given(), environment: Environment.variables, file: config
       ).load()
     } catch let error as ConfigurationError {
       StandardError.print(error.problems.map { "muster: \($0)" }.joined(separator: "\n"))
@@ -76,7 +69,7 @@ struct Serve: AsyncParsableCommand {
     let logger = Logger(label: "muster")
     for warning in loaded.warnings { logger.warning("\(warning)") }
     do {
-      try await MusterServer(configuration: configuration, logger: logger).run(signals: [.sigterm, .sigint]) { addresses in
+      try await MusterServer(configuration: configuration, logger: logger).run(stopsOnSignals: true) { addresses in
         // Flushed at once: whoever started us waits for this line, through a pipe.
         StandardOutput.printLine("ready public=\(addresses.public) admin=\(addresses.admin)")
         if configuration.isDevelopment { StandardError.print(DevelopmentHint.text(addresses)) }

@@ -15,7 +15,6 @@ package final class Gateway: Sendable {
   package let origins: OriginPolicy
   package let authenticator: any Authenticator
   package let tokens: any SessionTokens
-  package let logger: Logger
   /// The executors of the planes, in their order; the engine is made with them.
   package let executors: [NIOPlaneExecutor]
 
@@ -42,13 +41,14 @@ package final class Gateway: Sendable {
     self.origins = origins
     self.authenticator = authenticator
     self.tokens = tokens
-    self.logger = logger
     admission = Admission(limits: limits)
     let executors = loops.map(NIOPlaneExecutor.init)
     let wireLimits = WireLimits(limits, engine)
     self.executors = executors
     edges = executors.map {
-      PlaneEdge(executor: $0, limits: limits, wireLimits: wireLimits, tokens: tokens, authenticator: authenticator)
+      PlaneEdge(
+        executor: $0, limits: limits, wireLimits: wireLimits, tokens: tokens, authenticator: authenticator,
+        logger: logger)
     }
     edgeByLoop = Dictionary(uniqueKeysWithValues: zip(loops.map { ObjectIdentifier($0) }, edges))
   }

@@ -1,3 +1,4 @@
+import Logging
 import MusterAccess
 import MusterEngine
 import MusterJSON
@@ -17,14 +18,18 @@ import NIOCore
 /// - Invariant: I2. A handler is in `dirty` only while its `isDirty` holds, and in `noted` only while its `isNoted` does.
 /// ### Isolation
 /// On the plane's loop. The references to it that are elsewhere lead there.
+// SAFETY: everything mutable is touched on `executor.eventLoop` only: NIO calls handlers there, the engine calls its sinks
+// there, and the executor runs `settle` there. `connect` is the exception; it comes before all of them.
 final class PlaneEdge: @unchecked Sendable {
-  // SAFETY: everything mutable is touched on `executor.eventLoop` only: NIO calls handlers there, the engine calls its sinks
-  // there, and the executor runs `settle` there. `connect` is the exception; it comes before all of them.
   let executor: NIOPlaneExecutor
   let limits: GatewayLimits
   private let messages: MessageDecoder
   private let tokens: any SessionTokens
   private let authenticator: any Authenticator
+
+  private let logger: Logger
+  /// What may arrive behind a pause in reading; more ends the connection.
+  private let unreadBytesMax: Int
 
   private var shard: ConnectionShard?
   private var transports: [GatewayHandler?] = []
@@ -48,9 +53,11 @@ final class PlaneEdge: @unchecked Sendable {
 
   init(
     executor: NIOPlaneExecutor, limits: GatewayLimits, wireLimits: WireLimits, tokens: any SessionTokens,
-    authenticator: any Authenticator
+    authenticator: any Authenticator, logger: Logger
   ) {
     self.executor = executor
+    self.logger = logger
+    unreadBytesMax = limits.messageBytesMax + (1 << 20)
     self.limits = limits
     messages = MessageDecoder(limits: wireLimits)
     self.tokens = tokens
@@ -88,7 +95,9 @@ extension PlaneEdge {
   /// Handles what a channel has read.
   func received(_ buffer: ByteBuffer?, on handler: GatewayHandler) {
     guard handler.isReading else {
+      // What was on its way when reading was stopped, or all that the peer sent before it gave up.
       if let buffer { handler.unread.append(contentsOf: buffer.readableBytesView) }
+      if handler.unread.count > unreadBytesMax { handler.channel?.close(promise: nil) }
       return
     }
     scratch.removeAll(keepingCapacity: scratch.capacity <= Self.scratchBytesMax)
@@ -109,6 +118,7 @@ extension PlaneEdge {
     var offset = 0
     var isHeard = false
     while let handler = current, handler.isReading {
+      // SAFETY: the pointer is used inside the closure only.
       let step = scratch.withUnsafeMutableBytes { bytes in
         var span = bytes.mutableBytes
         return handler.protocolState.next(in: &span, at: &offset, with: messages)
@@ -136,6 +146,9 @@ extension PlaneEdge {
     case .refuse(let id, let refusal):
       reply(.refused(refusal), to: id, on: handler)
     case .finish(let end, let close):
+      if end == .lost, let code = close.code {
+        logger.debug("a client ended or broke a connection", metadata: ["code": "\(code)", "reason": "\(close.reason)"])
+      }
       if let connection = release(handler) { shard.closed(connection, end) }
       frame(for: handler) { writer in Self.append(close, to: &writer.buffer) }
       handler.finishWriting()
@@ -171,6 +184,9 @@ extension PlaneEdge {
   }
 
   private func turnAway(_ handler: GatewayHandler, _ refusal: Refusal) {
+    logger.debug(
+      "a connection was turned away",
+      metadata: ["peer": "\(handler.peer?.address ?? "")", "code": "\(refusal.code.name)", "why": "\(refusal.message)"])
     reply(.refused(refusal), to: .none, on: handler)
     close(handler, refusal)
   }
@@ -192,9 +208,11 @@ extension PlaneEdge: EventSink {
     WebSocketEncoder.end(start, .text, in: &writer.buffer)
     if connections.count == 1 {
       guard let handler = handler(of: first) else { return }
+      // SAFETY: the pointer is used inside the closure only; the handler copies.
       writer.withUnsafeBytes { handler.write($0) }
       return mark(handler)
     }
+    // SAFETY: the pointer is used inside the closure only; the buffer is a copy.
     let frame = writer.withUnsafeBytes { ByteBuffer(bytes: $0) }
     for connection in connections {
       guard let handler = handler(of: connection) else { continue }
@@ -256,6 +274,7 @@ extension PlaneEdge: EventSink {
     writer.removeAll(keepingCapacity: true)
     body(&writer)
     guard writer.count > 0 else { return }
+    // SAFETY: the pointer is used inside the closure only; the handler copies.
     writer.withUnsafeBytes { handler.write($0) }
     mark(handler)
   }

@@ -38,8 +38,9 @@ final class UpgradeHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
   private let gateway: Gateway
   private let place: SocketPlace
-  private let encoder: HTTPResponseEncoder
-  private let decoder: ByteToMessageHandler<HTTPRequestDecoder>
+  /// Both go with the upgrade; this handler may be kept a little longer, by the deadline of its first request.
+  private var encoder: HTTPResponseEncoder?
+  private var decoder: ByteToMessageHandler<HTTPRequestDecoder>?
   private let logger: Logger
   private var promise: Promise?
   private var state = State.fresh
@@ -69,6 +70,9 @@ final class UpgradeHandler: ChannelDuplexHandler, RemovableChannelHandler {
   func handlerRemoved(context: ChannelHandlerContext) {
     self.context = nil
     state = .done
+    encoder = nil
+    decoder = nil
+    httpHandlers = []
     keepPromise(nil)
   }
 
@@ -98,8 +102,8 @@ final class UpgradeHandler: ChannelDuplexHandler, RemovableChannelHandler {
     switch state {
     case .fresh, .http:
       let part = unwrapInboundIn(data)
-      guard case .head(let head) = part, unanswered == 0 else { return forward(part, context) }
-      switch gateway.judge(head, from: context.channel.remoteAddress) {
+      guard case .head(let head) = part else { return forward(part, context) }
+      switch unanswered == 0 ? gateway.judge(head, from: context.channel.remoteAddress) : head.pipelined {
       case .plain: forward(part, context)
       case .plainOnce: forward(.head(head.closingAfterwards), context)
       case .grant(let grant): state = .granted(grant)
@@ -191,6 +195,7 @@ extension UpgradeHandler {
     let edge = gateway.edge(of: context.channel)
     let overload = place.upgrade(AddressKey(context.channel.remoteAddress)).map { Refusal(.overloaded, $0) }
     let handler = GatewayHandler(edge: edge, peer: grant.peer)
+    guard let encoder, let decoder else { return }
     let pipeline = context.pipeline.syncOperations
     do {
       for old in httpHandlers { pipeline.removeHandler(old, promise: nil) }
@@ -212,6 +217,11 @@ extension UpgradeHandler {
 }
 
 extension HTTPRequestHead {
+  /// A request behind others that are still to be answered is not upgraded: the answers would get among the frames.
+  fileprivate var pipelined: UpgradeJudgement {
+    headers.contains(name: "upgrade") ? .plainOnce : .plain
+  }
+
   /// The request without its wish to upgrade, after which the connection ends: the decoder reads nothing behind such a head.
   fileprivate var closingAfterwards: HTTPRequestHead {
     var head = self

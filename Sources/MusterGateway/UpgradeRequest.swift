@@ -41,6 +41,7 @@ struct UpgradeRefusal {
     writer.key("error")
     writer.value(refusal)
     writer.endObject()
+    // SAFETY: the pointer is used inside the closure only; the buffer takes a copy.
     writer.withUnsafeBytes { _ = body.writeBytes($0) }
   }
 }

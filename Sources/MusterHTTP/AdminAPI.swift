@@ -56,7 +56,7 @@ package struct AdminAPI: Sendable {
 
   /// What answers the requests of the admin port.
   package func router() -> Router<EdgeContext> {
-    let router = Router(context: EdgeContext.self)
+    let router = Router(context: EdgeContext.self, options: .autoGenerateHeadEndpoints)
     router.add(middleware: EdgeMiddleware())
     router.addHealth(readiness)
     if let key { router.add(middleware: APIKeyMiddleware(key: key)) }

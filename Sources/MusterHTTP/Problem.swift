@@ -71,6 +71,7 @@ extension Response {
     headers[.contentType] = "application/json"
     // What is true of presence now is not true later; nothing of it may be kept by a cache.
     headers[.cacheControl] = "no-store"
+    // SAFETY: the pointer is used inside the closure only; the buffer is a copy.
     let body = writer.withUnsafeBytes { ByteBuffer(bytes: $0) }
     return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: body))
   }

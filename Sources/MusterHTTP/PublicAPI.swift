@@ -44,7 +44,7 @@ package struct PublicAPI: Sendable {
 
   /// What answers the requests of the public port that are not upgrades.
   package func router() -> Router<EdgeContext> {
-    let router = Router(context: EdgeContext.self)
+    let router = Router(context: EdgeContext.self, options: .autoGenerateHeadEndpoints)
     router.add(middleware: EdgeMiddleware())
     router.addHealth(readiness)
     router.add(middleware: OriginMiddleware(origins: origins))

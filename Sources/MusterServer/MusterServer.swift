@@ -9,7 +9,7 @@ import NIOCore
 import NIOPosix
 import ServiceLifecycle
 import Synchronization
-package import UnixSignals
+import UnixSignals
 
 /// Where a running server listens.
 package struct ServerAddresses: Sendable, Hashable {
@@ -20,7 +20,7 @@ package struct ServerAddresses: Sendable, Hashable {
 /// A whole server, put together from its configuration: one engine, its planes, the public port and the admin port.
 ///
 /// ### Lifetime
-/// ``run(signals:onReady:)`` once; everything is made in it and gone after it.
+/// ``run(stopsOnSignals:onReady:)`` once; everything is made in it and gone after it.
 package struct MusterServer: Sendable {
   /// How long the loops outlive what ran on them.
   private static let afterglow = Duration.milliseconds(50)
@@ -41,15 +41,15 @@ package struct MusterServer: Sendable {
   /// Serves until it is asked to stop, then drains.
   ///
   /// - Parameters:
-  ///   - signals: The signals that ask it to stop.
+  ///   - stopsOnSignals: Whether SIGTERM and SIGINT ask it to stop.
   ///   - onReady: Called once, when both ports listen.
   /// - Throws: ``ServerError`` when a port cannot be taken.
-  package func run(signals: [UnixSignal] = [], onReady: @escaping @Sendable (ServerAddresses) -> Void) async throws {
+  package func run(stopsOnSignals: Bool = false, onReady: @escaping @Sendable (ServerAddresses) -> Void) async throws {
     let planes = MultiThreadedEventLoopGroup(numberOfThreads: configuration.planes(cores: System.coreCount))
     let control = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     var failure: (any Error)?
     do {
-      try await serve(on: planes, control: control, signals: signals, onReady: onReady)
+      try await serve(on: planes, control: control, signals: stopsOnSignals ? [.sigterm, .sigint] : [], onReady: onReady)
     } catch {
       failure = error
     }
@@ -96,8 +96,12 @@ package struct MusterServer: Sendable {
       engine: engine, gateway: gateway, readiness: readiness, spread: configuration.drainSpread, logger: logger)
 
     // The last stops first.
+    // A port that cannot be taken stops the others in peace, too, and not without a word to clients that were quick.
+    let ports = [adminPort, publicPort].map {
+      ServiceGroupConfiguration.ServiceConfiguration(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup)
+    }
     var group = ServiceGroupConfiguration(
-      services: [adminPort, publicPort, drain], gracefulShutdownSignals: signals, logger: serviceLogger)
+      services: ports + [.init(service: drain)], gracefulShutdownSignals: signals, logger: serviceLogger)
     group.maximumGracefulShutdownDuration = configuration.drainSpread + DrainService.patience + .seconds(3)
     let services = ServiceGroup(configuration: group)
     stopping.arm { await services.triggerGracefulShutdown() }
@@ -115,9 +119,9 @@ package struct MusterServer: Sendable {
     var limits = configuration.limits
     limits.socketsMax = Descriptors.raiseLimit() - Descriptors.reserved
     if limits.connectionsMax > limits.socketsMax {
-      logger.notice(
-        "the process may not have as many open sockets as connections_max allows",
-        metadata: ["connections_max": "\(limits.connectionsMax)", "open_max": "\(limits.socketsMax)"])
+      logger.info(
+        "the process may have fewer open sockets than connections_max; the limit of open files sets that",
+        metadata: ["connections_max": "\(limits.connectionsMax)", "sockets_max": "\(limits.socketsMax)"])
     }
     return limits
   }

@@ -168,7 +168,7 @@ struct ConnectionLimitTests {
     "what breaks the rules ends the connection with its code, and only that connection",
     arguments: [
       (TestSocket.frame(.text, [UInt8](repeating: 0x20, count: 20_000)), 4510),
-      (TestSocket.frame(.text, Array("{}".utf8), mask: nil), 1002),
+      (TestSocket.frame(.text, Array("{}".utf8), isMasked: false), 1002),
       (TestSocket.frame(.text, [0xc3, 0x28]), 1007),
       (TestSocket.frame(.binary, [1, 2, 3]), 1003),
       ([0x8f, 0x80, 1, 2, 3, 4], 1002),

@@ -1,13 +1,8 @@
+import Foundation
 import MusterEngine
 import MusterModel
 import MusterServer
 import Testing
-
-#if canImport(FoundationEssentials)
-  import FoundationEssentials
-#else
-  import Foundation
-#endif
 
 /// A file with a name of its own, for as long as the body runs.
 private func withFile<Result>(

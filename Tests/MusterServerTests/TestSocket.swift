@@ -1,4 +1,3 @@
-import MusterJSON
 import MusterServer
 import MusterWire
 import NIOCore
@@ -17,8 +16,8 @@ import Testing
 ///
 /// ### Isolation
 /// One task at a time.
+// SAFETY: a test uses its socket from one task at a time; it is passed into closures that run there.
 final class TestSocket: @unchecked Sendable {
-  // SAFETY: a test uses its socket from one task at a time; the class is passed into closures that run there.
   /// What a server says over a WebSocket.
   enum Event: Hashable {
     case text(String)
@@ -103,10 +102,16 @@ final class TestSocket: @unchecked Sendable {
     try await channel.close()
   }
 
-  static func frame(_ opcode: WebSocketOpcode, _ payload: [UInt8], mask: UInt32? = 0x1234_5678) -> [UInt8] {
-    var buffer = OutputBuffer()
-    WebSocketEncoder.append(opcode, payload.span.bytes, mask: mask, to: &buffer)
-    return buffer.copyBytes()
+  /// A frame of a client; without a mask, one that breaks the rules.
+  static func frame(_ opcode: WebSocketOpcode, _ payload: [UInt8], isMasked: Bool = true) -> [UInt8] {
+    precondition(payload.count <= 0xffff, "tests send short frames only")
+    let high = UInt8(truncatingIfNeeded: payload.count >> 8)
+    let low = UInt8(truncatingIfNeeded: payload.count)
+    let flag: UInt8 = isMasked ? 0x80 : 0
+    let head = [0x80 | opcode.rawValue] + (payload.count < 126 ? [flag | low] : [flag | 126, high, low])
+    guard isMasked else { return head + payload }
+    let key: [UInt8] = [0x12, 0x34, 0x56, 0x78]
+    return head + key + zip(payload, payload.indices).map { $0 ^ key[$1 % 4] }
   }
 
   /// The head of a WebSocket request.
@@ -166,6 +171,7 @@ final class TestSocket: @unchecked Sendable {
   func next() async throws -> Event {
     while true {
       var offset = 0
+      // SAFETY: the pointer is used inside the closure only.
       let event: WebSocketEvent = bytes.withUnsafeMutableBytes { bytes in
         var span = bytes.mutableBytes
         return decoder.next(in: &span, at: &offset)

@@ -36,8 +36,6 @@ struct ConnectionRow {
   var inFlight: UInt32 = 0
   /// Things held back until they are durable.
   var held: UInt32 = 0
-  /// Watches whose snapshot is not complete; changes wait for it.
-  var gathers: UInt32 = 0
   var firstEdge = Slot.none
   var edges: UInt32 = 0
   var firstWatch = Slot.none
@@ -87,9 +85,8 @@ struct WatchRow {
 
 /// A `users` or `watch` whose parts come from several session shards.
 struct Gather {
-  var connection: ConnectionID
   var request: RequestID
-  var isWatch: Bool
+  /// How many shards have not answered.
   var missing: Int
   var found: [UserPresence] = []
 }

@@ -19,8 +19,10 @@ package actor ConnectionShard {
   private var actions: [ConnectionAction] = []
   private var outbox: Outbox
   private var now: Moment
-  /// A mailbox is over its limit: nothing new is let in until it has been emptied.
-  package private(set) var isOverloaded = false
+  /// Whether a mailbox was over its limit when the turn began.
+  package private(set) var areMailboxesFull = false
+  /// Whether nothing new is let in: messages pile up between planes, or replies before the log.
+  private var isOverloaded: Bool { areMailboxesFull || state.heldBackCount > context.configuration.mailboxMessagesMax }
 
   package init(
     index: Int, executor: any PlaneExecutor, context: ShardContext, sink: any EventSink, mailboxes: [Mailbox], now: Moment
@@ -105,7 +107,7 @@ package actor ConnectionShard {
     self.now = now
     state.counters.turns += 1
     let limit = context.configuration.mailboxMessagesMax
-    isOverloaded = outbox.count > limit || mailboxes.contains { $0.depth > limit }
+    areMailboxesFull = outbox.count > limit || mailboxes.contains { $0.depth > limit }
   }
 
   /// Handles one message of another shard.

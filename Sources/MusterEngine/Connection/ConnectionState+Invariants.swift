@@ -33,6 +33,9 @@ extension ConnectionState {
       let held = heldBack.dropFirst(heldBackSent).count { $0.what.connection == connection }
       if held != Int(rows[slot].held) { found.append("I4: connection \(connection.text) counts what is held back wrong") }
     }
+    let queued = gatherQueues.values.reduce(0) { $0 + $1.count }
+    if queued != gathers.count { found.append("I5: \(gathers.count) gathers, \(queued) in queues") }
+    if !gatherQueues.keys.allSatisfy({ slots.isLive($0) }) { found.append("I5: gathers of a connection that is gone") }
     if wheel.count != slots.count { found.append("I1: \(wheel.count) timers for \(slots.count) connections") }
     if edgesSeen != edges.count { found.append("I2: \(edges.count) edges, \(edgesSeen) found") }
     if watchesSeen != watches.count { found.append("I2: \(watches.count) watches, \(watchesSeen) found") }

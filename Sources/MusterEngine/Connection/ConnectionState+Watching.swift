@@ -2,12 +2,11 @@ package import MusterModel
 
 /// Users seen regardless of channels: asked for once, or watched.
 extension ConnectionState {
-  /// Asks the session shards that hold the users.
+  /// Asks the session shards that hold the users; those that are fresh are watched from then on.
   ///
   /// The answers are put together as they come.
   mutating func gather(
-    _ slot: Slot, _ id: RequestID, _ asked: [UserID], isWatch: Bool, fresh: Set<UserID> = [],
-    into actions: inout [ConnectionAction]
+    _ slot: Slot, _ id: RequestID, _ asked: [UserID], fresh: Set<UserID> = [], into actions: inout [ConnectionAction]
   ) {
     let connection = connection(in: slot)
     guard let viewer = users[slot] else { return }
@@ -26,8 +25,8 @@ extension ConnectionState {
       finish(slot)
       return deliver(.users([]), to: slot, id, into: &actions)
     }
-    gathers[lastGather] = Gather(connection: connection, request: id, isWatch: isWatch, missing: missing)
-    if isWatch { rows[slot].gathers += 1 }
+    gathers[lastGather] = Gather(request: id, missing: missing)
+    gatherQueues[slot, default: []].append(lastGather)
     for (plane, part) in parts.sorted(by: { $0.key < $1.key }) {
       for (users, watch) in [(part.fresh, true), (part.known, false)] where !users.isEmpty {
         let query = SessionMessage.query(connection, gather: lastGather, users, viewer: viewer, watch: watch)
@@ -37,20 +36,28 @@ extension ConnectionState {
   }
 
   /// One part of an answer has come; the last one completes the reply.
+  ///
+  /// Replies of one connection go out in the order in which it asked. In any other, the older of two answers about one user
+  /// could come last.
   mutating func gathered(
     _ connection: ConnectionID, _ gather: UInt32, _ users: [UserPresence], durable: LSN,
     into actions: inout [ConnectionAction]
   ) {
-    guard var entry = gathers.removeValue(forKey: gather) else { return }
-    entry.found += users
-    entry.missing -= 1
-    if entry.missing > 0 {
-      gathers[gather] = entry
-      return
+    guard let slot = slot(of: connection) else { return }
+    gathers[gather]?.found += users
+    gathers[gather]?.missing -= 1
+    while let first = gatherQueues[slot]?.first, let complete = gathers[first], complete.missing == 0 {
+      gathers[first] = nil
+      gatherQueues[slot]?.removeFirst()
+      let reply = HeldBack.reply(connection, complete.request, .users(complete.found), .none)
+      hold(reply, of: connection, after: .zero, durable: durable, into: &actions)
     }
-    if entry.isWatch, let slot = slot(of: connection) { rows[slot].gathers -= 1 }
-    let reply = HeldBack.reply(connection, entry.request, .users(entry.found), .none)
-    hold(reply, of: connection, after: .zero, durable: durable, into: &actions)
+    if gatherQueues[slot]?.isEmpty == true { gatherQueues[slot] = nil }
+  }
+
+  /// Lets go of what a connection asked for; parts that still come find nobody.
+  mutating func removeAllGathers(of slot: Slot) {
+    for gather in gatherQueues.removeValue(forKey: slot) ?? [] { gathers[gather] = nil }
   }
 
   // MARK: Watches
@@ -67,7 +74,7 @@ extension ConnectionState {
     for user in fresh { addWatch(slot, user) }
     // In the order of the request: a set has another order in every process.
     var left = named
-    gather(slot, id, asked.filter { left.remove($0) != nil }, isWatch: true, fresh: fresh, into: &actions)
+    gather(slot, id, asked.filter { left.remove($0) != nil }, fresh: fresh, into: &actions)
   }
 
   mutating func unwatch(_ slot: Slot, _ id: RequestID, _ asked: [UserID], into actions: inout [ConnectionAction]) {
@@ -184,11 +191,12 @@ extension ConnectionState {
 
   /// Tells each connection what changed, in one batch.
   ///
-  /// A connection that does not drain, or whose snapshot is not complete, waits; later changes then replace earlier ones.
+  /// A connection that does not drain, or that has asked for users and has not been answered, waits: an answer that is being
+  /// put together is older than a change that has come already. Later changes replace earlier ones.
   package mutating func flushWatches(into actions: inout [ConnectionAction]) {
     guard !pendingWatches.isEmpty else { return }
     for (slot, pending) in pendingWatches.sorted(by: { $0.key < $1.key }) {
-      guard !rows[slot].isCongested, rows[slot].gathers == 0, rows[slot].held == 0 else { continue }
+      guard !rows[slot].isCongested, gatherQueues[slot] == nil, rows[slot].held == 0 else { continue }
       var changed: [UserPresence] = []
       for watch in pending {
         watches[watch].isPending = false

@@ -22,6 +22,7 @@ package enum ConnectionAction: Sendable {
 ///   channel shard.
 /// - Invariant: I3. An observed channel and a watched user are in their tables if and only if someone observes or watches them.
 /// - Invariant: I4. The counts in a row equal the lengths of its lists, and `held` the entries of the row that are held back.
+/// - Invariant: I5. A gather is in the queue of its connection, which is live.
 package struct ConnectionState: ~Copyable {
   let shard: Int
   let configuration: EngineConfiguration
@@ -40,12 +41,16 @@ package struct ConnectionState: ~Copyable {
   /// Connections with watches to tell of, and which.
   var pendingWatches: [Slot: [Slot]] = [:]
   var gathers: [UInt32: Gather] = [:]
+  /// The gathers of each connection that has any, oldest first.
+  var gatherQueues: [Slot: [UInt32]] = [:]
   var lastGather: UInt32 = 0
   /// Requests that came behind a hello that has not been answered.
   var waiting: [Slot: [(RequestID, Request)]] = [:]
   var heldBack: [(after: LSN, what: HeldBack)] = []
   /// How many entries of `heldBack` have been sent.
   var heldBackSent = 0
+  /// How many replies and pushes wait for the log, also for connections that have gone since.
+  var heldBackCount: Int { heldBack.count - heldBackSent }
   var wheel: TimingWheel
   var due: [Slot] = []
   var isDraining = false
@@ -182,6 +187,7 @@ extension ConnectionState {
     }
     while rows[slot].firstEdge != .none { removeEdge(rows[slot].firstEdge, into: &actions) }
     removeAllWatches(of: slot, into: &actions)
+    removeAllGathers(of: slot)
     waiting[slot] = nil
     wheel.disarm(slot)
     rows[slot] = ConnectionRow()
@@ -263,7 +269,7 @@ extension ConnectionState {
   mutating func forward(_ slot: Slot, _ id: RequestID, _ request: Request, into actions: inout [ConnectionAction]) {
     let connection = connection(in: slot)
     switch request {
-    case .users(let users): gather(slot, id, users, isWatch: false, into: &actions)
+    case .users(let users): gather(slot, id, users, into: &actions)
     case .watch(let users): watch(slot, id, users, into: &actions)
     case .unwatch(let users): unwatch(slot, id, users, into: &actions)
     case .observe(let channel, _) where isFull(slot, for: channel, limit: configuration.channelsPerSessionMax),

@@ -68,7 +68,7 @@ package final class Plane: Sendable {
   ///
   /// - Returns: Whether more is due now.
   private func fireTimers() -> Bool {
-    guard connections.assumeIsolated({ !$0.isOverloaded }) else { return false }
+    guard connections.assumeIsolated({ !$0.areMailboxesFull }) else { return false }
     let limit = timersPerTurnMax
     var isMoreDue = sessions.assumeIsolated { $0.advance(limit: limit) }
     isMoreDue = connections.assumeIsolated { $0.advance(limit: limit) } || isMoreDue

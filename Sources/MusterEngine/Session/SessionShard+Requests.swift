@@ -58,17 +58,18 @@ extension SessionShard {
   func lose(_ connection: ConnectionID, _ ref: SessionRef, _ end: ConnectionEnd, lastHeard: Tick) {
     guard let session = state.slot(of: ref) else { return }
     switch end {
-    case .lost:
-      _ = state.detach(session, connection, lastHeard: lastHeard, grace: nil, reason: .timeout, at: now)
-      if state.sessions.lease[session].phase == .detached { settleGrace(of: session) }
-    case .goodbye:
-      depart(session, connection, lastHeard: lastHeard, grace: 0)
+    case .lost: depart(session, connection, lastHeard: lastHeard, grace: nil, reason: .timeout)
+    case .goodbye: depart(session, connection, lastHeard: lastHeard, grace: 0, reason: .left)
     }
   }
 
-  /// A connection says goodbye; the last one takes the session with it when its grace is over.
-  private func depart(_ session: Slot, _ connection: ConnectionID, lastHeard: Tick, grace: UInt32) {
-    if state.detach(session, connection, lastHeard: lastHeard, grace: grace, reason: .left, at: now) {
+  /// A connection goes; the last one takes the session with it when its grace is over.
+  ///
+  /// `grace` is in ticks; `nil` takes the session's resume window.
+  private func depart(
+    _ session: Slot, _ connection: ConnectionID, lastHeard: Tick, grace: UInt32?, reason: LeaveReason
+  ) {
+    if state.detach(session, connection, lastHeard: lastHeard, grace: grace, reason: reason, at: now) {
       settleGrace(of: session)
     }
   }
@@ -86,7 +87,7 @@ extension SessionShard {
       if !isHTTP { _ = state.detach(session, connection, lastHeard: now.tick, grace: 0, reason: .left, at: now) }
       commit([.ended(state.sessions.identity[session].id, .left)])
     } else if !isHTTP {
-      depart(session, connection, lastHeard: now.tick, grace: grace)
+      depart(session, connection, lastHeard: now.tick, grace: grace, reason: .left)
     } else if state.sessions.belongings[session].attachments == 0, state.sessions.lease[session].phase != .dormant {
       state.beginGrace(session, ticks: grace, reason: .left, at: now)
       settleGrace(of: session)

@@ -100,8 +100,9 @@ package actor SessionShard {
       }
     }
     for user in due.users {
-      switch state.fire(user: user, at: now) {
-      case .rearmed, .forgotten: break
+      switch state.fire(user: user, at: now, into: &changes) {
+      case .rearmed: break
+      case .forgotten: route(message: "")
       case .overrideEnds(let id): commit([.overridden(id, nil)])
       case .banEnds(let id): commit([.banned(id, nil)])
       }

@@ -143,7 +143,8 @@ extension SessionState {
 
   /// Moves the wheels; at most `limit` handles come due.
   ///
-  /// - Returns: The sessions and users to look at with ``fire(session:at:into:)`` and ``fire(user:at:)``, and whether more is due.
+  /// - Returns: The sessions and users to look at with ``fire(session:at:into:)`` and ``fire(user:at:into:)``, and whether
+  ///   more is due.
   package mutating func advance(to now: Tick, limit: Int) -> (sessions: [Slot], users: [Slot], isMoreDue: Bool) {
     due.removeAll(keepingCapacity: true)
     let sessionAdvance = sessionWheel.advance(to: now, limit: limit, into: &due)
@@ -189,7 +190,7 @@ extension SessionState {
   }
 
   /// Looks at a user whose timer has fired.
-  package mutating func fire(user: Slot, at now: Moment) -> UserFiring {
+  package mutating func fire(user: Slot, at now: Moment, into changes: inout [SessionChange]) -> UserFiring {
     guard users.slots.isLive(user) else { return .rearmed }
     let row = users.rows[user]
     if let until = users.overrides[user]?.until, now.wall >= until { return .overrideEnds(userID(of: user)) }
@@ -197,6 +198,7 @@ extension SessionState {
     if row.lastSeenMinutes != 0, row.shownStatus == .offline, forgetTick(of: row, at: now) <= now.tick {
       users.rows[user].lastSeenMinutes = 0
       armUser(user, at: now)
+      tellWatchers(of: user, isShown: true, into: &changes)
       removeUserIfUnused(user)
       return .forgotten
     }

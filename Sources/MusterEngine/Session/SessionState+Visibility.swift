@@ -69,7 +69,8 @@ extension SessionState {
     tellWatchers(of: user, isShown: true, into: &changes)
   }
 
-  private func tellWatchers(of user: Slot, isShown: Bool, into changes: inout [SessionChange]) {
+  /// Tells the planes that watch a user; with `isShown` for all who do, else for the user's own sessions.
+  func tellWatchers(of user: Slot, isShown: Bool, into changes: inout [SessionChange]) {
     guard let watchers = users.watchers[user] else { return }
     let change = WatchedChange(shown: isShown ? presence(of: user) : nil, own: ownPresence(of: user))
     changes.append(.presence(change, planes: watchers.keys.sorted()))

@@ -99,7 +99,7 @@ private struct World {
 
   private func randomRequest() -> Request {
     let channel = random.pick(channels)
-    switch random.below(16) {
+    switch random.below(17) {
     case 0...3: return .join(channel, meta: randomMeta(), list: random.below(6))
     case 4: return .leave(channel)
     case 5: return .observe(channel, list: random.below(6))
@@ -112,7 +112,8 @@ private struct World {
       return .status(StatusChange(status: status, scope: .user, forMilliseconds: status == nil ? nil : 2_000))
     case 12: return .watch(users.filter { _ in random.happens(percent: 40) }.map { .named($0) })
     case 13: return .unwatch(users.filter { _ in random.happens(percent: 40) }.map { .named($0) })
-    case 14: return .signal(.user(.named(random.pick(users))), data: [0x31])
+    case 14: return .users(users.filter { _ in random.happens(percent: 40) }.map { .named($0) })
+    case 15: return .signal(.user(.named(random.pick(users))), data: [0x31])
     default: return .list(channel, limit: 2, cursor: nil)
     }
   }

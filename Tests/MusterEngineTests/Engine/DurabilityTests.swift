@@ -213,6 +213,19 @@ struct DurabilityTests {
     #expect(harness.violations() == [])
   }
 
+  @Test("what is held back for connections that come and go is limited too: then nobody new is let in")
+  func boundedOverConnections() throws {
+    let harness = EngineHarness(planes: 1) { $0.mailboxMessagesMax = 64 }
+    harness.journal.hold()
+    for index in 0..<65 { try harness.login("user\(index)").drop() }
+    harness.settle()
+    #expect(try harness.login("late").refusal?.code == .overloaded)
+    harness.journal.release()
+    harness.advance(ticks: 1)
+    #expect(try harness.login("late").isOpen)
+    #expect(harness.violations() == [])
+  }
+
   @Test("requests over HTTP and changes by operators wait for the log as well", arguments: 1...2)
   func controlPlane(planes: Int) async throws {
     try await LoopbackHarness(planes: planes).run { harness in

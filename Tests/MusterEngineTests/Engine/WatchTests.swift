@@ -165,6 +165,44 @@ struct WatchTests {
     try #require(harness.violations() == [], "seed \(seed)")
   }
 
+  /// Two answers about one user, of which the first waits for another shard.
+  ///
+  ///     watcher               plane 0               plane 1
+  ///     watch a, b ─────────▶ a online ─▶ ──────────(slow)
+  ///     unwatch a
+  ///                           a: dnd
+  ///     watch a ────────────▶ a dnd ─▶
+  ///                                   ◀─────────── b offline
+  ///     a online, b offline; then a dnd
+  @Test("answers about users come in the order in which they were asked for, even when an older one takes longer")
+  func answersInOrder() throws {
+    let harness = EngineHarness(planes: 3)
+    func names(on plane: Int) -> String {
+      (0...).lazy.map { "user\($0)" }.first { harness.engine.placement.plane(of: UserID.named($0)) == plane } ?? ""
+    }
+    let (near, far) = (names(on: 0), names(on: 1))
+    let client = try harness.login(near, plane: 0)
+    let watcher = try harness.login("watcher", plane: 2)
+    watcher.receive()
+    func exchange() {
+      for plane in [2, 0, 2] { harness.turn(plane) }
+      watcher.receive()
+    }
+    let first = watcher.send(.watch([.named(near), .named(far)]))
+    exchange()
+    watcher.send(.unwatch([.named(near)]))
+    client.send(.status(StatusChange(status: .dnd)))
+    exchange()
+    let second = watcher.send(.watch([.named(near)]))
+    exchange()
+    #expect(watcher.answers[second] == nil)
+    harness.settle()
+    watcher.receive()
+    #expect(watcher.answered.filter { [first, second].contains($0) } == [first, second])
+    #expect(watcher.users[.named(near)]?.status == .dnd)
+    #expect(harness.violations() == [])
+  }
+
   @Test("while a connection is congested changes wait, and the latest comes when it drains")
   func conflated() throws {
     let harness = EngineHarness()
