@@ -54,7 +54,10 @@ struct ImportTable: Sendable {
       ours: ["MusterBench", "MusterServer"], others: ["ArgumentParser", "Darwin", "Glibc", "Logging", "Musl"]),
 
     // For tests only.
-    "MusterTestKit": Row(ours: ["MusterEngine", "MusterModel", "MusterJSON"], others: ["Synchronization"]),
+    "MusterTestKit": Row(
+      ours: ["MusterEngine", "MusterModel", "MusterJSON"],
+      // The C library of the platform, for the thread of the loopback executor.
+      others: ["Darwin", "Glibc", "Musl", "Synchronization"]),
     "TidyTests": Row(ours: ["CZstd", "MusterModel"], others: ["Foundation", "Testing"]),
     "InteropTests": Row(others: ["Foundation", "Glibc", "Synchronization", "Testing"]),
   ])
@@ -67,6 +70,7 @@ struct ImportTable: Sendable {
     guard target.hasSuffix("Tests"), var row = rows[String(target.dropLast("Tests".count))] else { return nil }
     row.ours.formUnion([String(target.dropLast("Tests".count)), "MusterTestKit"])
     row.others.formUnion(["Foundation", "Glibc", "Synchronization", "Testing"])
+    if row.others.contains("Hummingbird") { row.others.insert("HummingbirdTesting") }
     return row
   }
 

@@ -44,6 +44,7 @@ extension ConnectionState {
     into actions: inout [ConnectionAction]
   ) {
     guard let slot = slot(of: connection) else { return }
+    for user in users { supersede(user, seenBy: slot) }
     gathers[gather]?.found += users
     gathers[gather]?.missing -= 1
     while let first = gatherQueues[slot]?.first, let complete = gathers[first], complete.missing == 0 {
@@ -181,6 +182,18 @@ extension ConnectionState {
         pendingWatches[watches[watch].connection, default: []].append(watch)
       }
       watch = watches[watch].nextOfUser
+    }
+  }
+
+  /// A part of an answer is newer than every change that came before it.
+  ///
+  /// A change may be left from a watch that has been given up since, and then nobody has told of those behind it.
+  private mutating func supersede(_ presence: UserPresence, seenBy slot: Slot) {
+    guard let target = watchedIndex[presence.user] else { return }
+    if users[slot] == presence.user {
+      watched[target].latestOwn = presence
+    } else {
+      watched[target].latest = presence
     }
   }
 

@@ -14,7 +14,7 @@ struct SessionIdentity {
 /// Until when a session is valid, and until when it is shown.
 struct SessionLease {
   var phase = SessionPhase.detached
-  /// What the session has set; see ``SessionState/effectiveStatus(of:)`` for what holds.
+  /// What the session has set; see ``SessionState/effectiveStatus(of:at:)`` for what holds.
   var status = Status.online
   /// Why the session will leave when its grace is over.
   var graceReason = LeaveReason.timeout

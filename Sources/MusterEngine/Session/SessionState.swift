@@ -17,7 +17,7 @@ package enum SessionChange: Sendable {
 /// cannot fail. Connections and heartbeats are soft: they change leases directly and are not logged.
 ///
 /// - Invariant: I1. Each session is in the index, in the list of its user, and has exactly one timer.
-/// - Invariant: I2. `isShown` of a session equals ``isVisible(_:)``, and each counter equals a scan.
+/// - Invariant: I2. `isShown` of a session equals ``isVisible(_:at:)``, and each counter equals a scan.
 /// - Invariant: I3. A place exists if and only if it has a membership; it is told if and only if one of them is shown.
 /// - Invariant: I4. A user row exists if and only if it has a session, a last seen, a ban, an override or a watcher.
 /// - Invariant: I5. A session is `attached` if and only if it has a connection or holds an HTTP lease, never both.

@@ -203,6 +203,37 @@ struct WatchTests {
     #expect(harness.violations() == [])
   }
 
+  /// A change that is left from a watch that was given up is older than the snapshot of the next one.
+  ///
+  ///     plane 2 (client)   plane 0 (user)   plane 1 (watcher)
+  ///     away ────────────▶
+  ///                                    ◀─── unwatch
+  ///     dnd ─────────────▶                  watch (still here)
+  ///                        away ───────────▶ noted for the new watch
+  ///                        dnd: nobody watches
+  ///                                    ◀─── watch
+  ///                        snapshot dnd ───▶ dnd, and never again away
+  @Test("a change left from a watch that was given up does not overtake the snapshot of the next one")
+  func leftover() throws {
+    let harness = EngineHarness(planes: 3)
+    let name = (0...).lazy.map { "user\($0)" }.first { harness.engine.placement.plane(of: UserID.named($0)) == 0 } ?? ""
+    let client = try harness.login(name, plane: 2)
+    let watcher = try harness.login("watcher", plane: 1)
+    watcher.watch(name)
+    client.send(.status(StatusChange(status: .away)))
+    harness.turn(2)
+    watcher.send(.unwatch([.named(name)]))
+    harness.turn(1)
+    client.send(.status(StatusChange(status: .dnd)))
+    harness.turn(2)
+    watcher.send(.watch([.named(name)]))
+    for plane in [0, 1, 0, 1] { harness.turn(plane) }
+    harness.settle()
+    watcher.receive()
+    #expect(watcher.users[.named(name)]?.status == .dnd)
+    #expect(harness.violations() == [])
+  }
+
   @Test("while a connection is congested changes wait, and the latest comes when it drains")
   func conflated() throws {
     let harness = EngineHarness()
