@@ -11,7 +11,8 @@ import Synchronization
 /// visit to a shard (``durable(_:in:)``). Each turn of a plane looks whether something can go.
 ///
 /// ### Limits
-/// At most ``waitingMax`` requests wait at once; more are refused with `overloaded`.
+/// At most ``waitingMax`` requests wait at once; more are refused with `overloaded`. What has been changed cannot be refused any
+/// more, so those who wait for it in ``durable(_:in:)`` count, and are limited by whoever lets operators in.
 package final class ControlDesk: Sendable {
   /// How many requests may wait for their answers.
   package static let waitingMax = 65_536

@@ -2,9 +2,10 @@ import MusterModel
 
 /// One session shard, one channel shard and one connection shard on one thread, and the turns that move messages between them.
 ///
-/// A turn: take the mailbox, fire timers, handle what the shards have for each other until there is nothing left, tell the
-/// channels' events, and hand over what is for other planes, once for each, with at most one wake-up. Messages inside a plane go
-/// through the same outboxes as those between planes, so a shard is never entered while it is in the middle of something.
+/// A turn: let go what has become durable, take the mailbox, fire timers, handle what the shards have for each other until there
+/// is nothing left, tell the channels' events, and hand over what is for other planes, once for each, with at most one wake-up.
+/// Messages inside a plane go through the same outboxes as those between planes, so a shard is never entered while it is in the
+/// middle of something.
 package final class Plane: Sendable {
   package let index: Int
   package let sessions: SessionShard
