@@ -52,6 +52,7 @@ extension Gateway {
     guard head.headers.contains(name: "upgrade") else { return .plain }
     let (path, query) = RequestTarget.split(head.uri)
     guard path == Self.path else { return .plainOnce }
+    if let message = Self.unsoundness(of: head) { return .refuse(.init(.badRequest, .badRequest, message)) }
     let acceptance: WebSocketHandshake.Acceptance
     do {
       acceptance = try WebSocketHandshake.answer(.init(head))
@@ -70,6 +71,18 @@ extension Gateway {
       token: PresentedToken.find(
         authorization: head.headers.first(name: "authorization"), query: query, cookies: head.headers["cookie"]))
     return .grant(UpgradeGrant(peer: peer, response: Self.response(acceptance)))
+  }
+
+  /// What is wrong with an upgrade as a request of HTTP (RFC 6455, 4.2.1); `nil` when it is sound.
+  ///
+  /// A body is refused however its length is told: a proxy that reads it in another way than we do would take its bytes for the
+  /// next request, and we for frames.
+  private static func unsoundness(of head: HTTPRequestHead) -> String? {
+    if head.version != .http1_1 { return "An upgrade needs HTTP/1.1." }
+    if head.headers["host"].count != 1 { return "An upgrade names exactly one host." }
+    let hasLength = head.headers["content-length"].contains { $0 != "0" }
+    if hasLength || head.headers.contains(name: "transfer-encoding") { return "The upgrade request must not have a body." }
+    return nil
   }
 
   /// When somebody who came to a stopping server may try again.

@@ -120,4 +120,18 @@ struct UpgradeJudgementTests {
     #expect(refusal.refusal.code == .drain)
     #expect(refusal.headers.contains(name: "retry-after"))
   }
+
+  @Test("an upgrade of HTTP/1.0, without a host, with two, or with a body is refused with 400")
+  func unsoundRequests() {
+    var old = head()
+    old.version = .http1_0
+    var twoHosts = head()
+    twoHosts.headers.add(name: "Host", value: "b")
+    let unsound = [
+      old, twoHosts, head("/v1/connect", ["Host": nil]), head("/v1/connect", ["Content-Length": "5"]),
+      head("/v1/connect", ["Transfer-Encoding": "chunked"]),
+    ]
+    for request in unsound { #expect(findRefusal(request)?.status == .badRequest, "\(request)") }
+    #expect(findRefusal(head("/v1/connect", ["Content-Length": "0"])) == nil)
+  }
 }
