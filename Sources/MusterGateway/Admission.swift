@@ -1,5 +1,5 @@
+import NIOConcurrencyHelpers
 import NIOCore
-import Synchronization
 
 /// Counts who is connected, in all and per address, and refuses whoever is one too many.
 ///
@@ -19,7 +19,9 @@ final class Admission: Sendable {
   }
 
   private let limits: GatewayLimits
-  private let counts = Mutex(Counts())
+  // Planes do contend for this one, and of a contended `Mutex` the thread sanitizer sees too little: it lives in a library that
+  // is not built with it. This one is the system's, which it knows.
+  private let counts = NIOLockedValueBox(Counts())
 
   init(limits: GatewayLimits) {
     self.limits = limits
@@ -27,7 +29,7 @@ final class Admission: Sendable {
 
   /// Takes in a new socket, or refuses it.
   func open() -> Bool {
-    counts.withLock { counts in
+    counts.withLockedValue { counts in
       guard counts.http < limits.httpConnectionsMax, counts.http + counts.webSockets < limits.socketsMax else { return false }
       counts.http += 1
       return true
@@ -38,7 +40,7 @@ final class Admission: Sendable {
   ///
   /// - Returns: What went over its limit; the socket then still counts as HTTP.
   func upgrade(_ address: AddressKey) -> String? {
-    counts.withLock { counts in
+    counts.withLockedValue { counts in
       guard counts.webSockets < limits.connectionsMax else {
         return "The server holds as many connections as it may (\(limits.connectionsMax))."
       }
@@ -56,7 +58,7 @@ final class Admission: Sendable {
 
   /// Forgets a socket.
   func close(_ place: Place) {
-    counts.withLock { counts in
+    counts.withLockedValue { counts in
       switch place {
       case .http:
         counts.http -= 1
@@ -70,7 +72,7 @@ final class Admission: Sendable {
 
   /// How many sockets are open: WebSockets, and others.
   var sockets: (webSockets: Int, http: Int) {
-    counts.withLock { ($0.webSockets, $0.http) }
+    counts.withLockedValue { ($0.webSockets, $0.http) }
   }
 }
 
