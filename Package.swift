@@ -48,14 +48,28 @@ let package = Package(
     // What both edges ask before they let anybody in.
     .target(name: "MusterAccess", dependencies: ["MusterEngine", "MusterModel"], swiftSettings: settings),
 
-    // Tests only: manual time, manual turns, seeded randomness.
-    .target(name: "MusterTestKit", dependencies: ["MusterEngine", "MusterModel"], swiftSettings: settings),
+    // The log, the snapshots and recovery: files, and nothing of the network.
+    .target(
+      name: "MusterStorage", dependencies: ["CLinux", "CZstd", "MusterEngine", "MusterModel"], swiftSettings: settings),
+
+    // Tests only: manual time, manual turns, seeded randomness, simulated disks.
+    .target(
+      name: "MusterTestKit", dependencies: ["MusterEngine", "MusterModel", "MusterStorage"], swiftSettings: settings),
+
+    // What every transport of WebSockets drives: no sockets in it.
+    .target(
+      name: "MusterEdge", dependencies: ["MusterAccess", "MusterEngine", "MusterJSON", "MusterModel", "MusterWire"],
+      swiftSettings: settings),
 
     // L2: edges.
     .target(
+      name: "MusterReactor",
+      dependencies: ["CLinux", "MusterAccess", "MusterEdge", "MusterEngine", "MusterJSON", "MusterModel", "MusterWire"],
+      swiftSettings: settings),
+    .target(
       name: "MusterGateway",
       dependencies: [
-        "MusterAccess", "MusterEngine", "MusterJSON", "MusterModel", "MusterWire",
+        "MusterAccess", "MusterEdge", "MusterEngine", "MusterJSON", "MusterModel", "MusterReactor", "MusterWire",
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -83,7 +97,8 @@ let package = Package(
     .target(
       name: "MusterServer",
       dependencies: [
-        "MusterAccess", "MusterEngine", "MusterGateway", "MusterHTTP", "MusterModel", "MusterWire",
+        "MusterAccess", "MusterEdge", "MusterEngine", "MusterGateway", "MusterHTTP", "MusterModel", "MusterReactor",
+        "MusterStorage", "MusterWire",
         .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Hummingbird", package: "hummingbird"),
@@ -134,11 +149,24 @@ let package = Package(
     .testTarget(
       name: "MusterBenchTests", dependencies: ["MusterBench", "MusterJSON", "MusterModel", "MusterWire"],
       swiftSettings: settings),
+    .testTarget(
+      name: "MusterEdgeTests", dependencies: ["MusterEdge", "MusterEngine", "MusterModel", "MusterWire"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "MusterReactorTests",
+      dependencies: [
+        "CLinux", "MusterAccess", "MusterEdge", "MusterEngine", "MusterModel", "MusterReactor", "MusterTestKit", "MusterWire",
+      ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "MusterStorageTests",
+      dependencies: ["MusterEngine", "MusterModel", "MusterStorage", "MusterTestKit"],
+      swiftSettings: settings),
     .testTarget(name: "MusterAccessTests", dependencies: ["MusterAccess", "MusterModel"], swiftSettings: settings),
     .testTarget(
       name: "MusterGatewayTests",
       dependencies: [
-        "MusterAccess", "MusterEngine", "MusterGateway", "MusterJSON", "MusterModel", "MusterWire",
+        "MusterAccess", "MusterEdge", "MusterEngine", "MusterGateway", "MusterJSON", "MusterModel", "MusterWire",
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOEmbedded", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -26,10 +26,21 @@ struct ImportTable: Sendable {
     "MusterEngine": Row(ours: ["MusterModel", "MusterJSON"], others: ["Synchronization"]),
     "MusterWire": Row(ours: ["MusterModel", "MusterJSON"]),
 
+    "MusterStorage": Row(
+      ours: ["CLinux", "CZstd", "MusterEngine", "MusterModel"], others: ["Darwin", "Glibc", "Musl", "Synchronization"]),
+
     // L2: edges, and what both of them ask before they let anybody in.
     "MusterAccess": Row(ours: ["MusterEngine", "MusterModel"]),
-    "MusterGateway": Row(
+    "MusterEdge": Row(
       ours: ["MusterAccess", "MusterEngine", "MusterModel", "MusterJSON", "MusterWire"],
+      others: ["Darwin", "Glibc", "Musl", "Synchronization"]),
+    "MusterReactor": Row(
+      ours: ["CLinux", "MusterAccess", "MusterEdge", "MusterEngine", "MusterModel", "MusterJSON", "MusterWire"],
+      others: ["Glibc", "Synchronization"]),
+    "MusterGateway": Row(
+      ours: [
+        "MusterAccess", "MusterEdge", "MusterEngine", "MusterModel", "MusterJSON", "MusterReactor", "MusterWire",
+      ],
       others: ["HTTPTypes", "HummingbirdCore", "Logging", "Synchronization"],
       families: ["NIO"]),
     "MusterHTTP": Row(
@@ -38,7 +49,10 @@ struct ImportTable: Sendable {
 
     // L3: assembly, and the load generator beside it.
     "MusterServer": Row(
-      ours: ["MusterAccess", "MusterEngine", "MusterGateway", "MusterHTTP", "MusterModel", "MusterWire"],
+      ours: [
+        "MusterAccess", "MusterEdge", "MusterEngine", "MusterGateway", "MusterHTTP", "MusterModel", "MusterReactor",
+        "MusterStorage", "MusterWire",
+      ],
       others: [
         "Configuration", "Crypto", "Hummingbird", "HummingbirdCore", "Logging", "ServiceLifecycle", "Synchronization",
         "SystemPackage", "UnixSignals",
@@ -55,7 +69,7 @@ struct ImportTable: Sendable {
 
     // For tests only.
     "MusterTestKit": Row(
-      ours: ["MusterEngine", "MusterModel", "MusterJSON"],
+      ours: ["MusterEngine", "MusterModel", "MusterJSON", "MusterStorage"],
       // The C library of the platform, for the thread of the loopback executor.
       others: ["Darwin", "Glibc", "Musl", "Synchronization"]),
     "TidyTests": Row(ours: ["CZstd", "MusterModel"], others: ["Foundation", "Testing"]),
