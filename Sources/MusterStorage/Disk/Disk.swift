@@ -33,9 +33,10 @@ package protocol Disk: Sendable {
   /// Makes durable which files there are, and under which names.
   func syncDirectory() throws(DiskError)
 
-  /// Takes the directory for this process, until the lock is let go.
+  /// Takes the directory for this process, until what is returned is let go.
   ///
-  /// - Parameter name: The file that carries the lock; made when there is none, never removed.
+  /// The file that carries the lock is made when there is none, and never removed.
+  ///
   /// - Throws: `inUse` when another process has it.
   func lock(_ name: String) throws(DiskError) -> any DiskLock
 }

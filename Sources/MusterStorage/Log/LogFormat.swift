@@ -87,9 +87,8 @@ package struct SegmentHeader: Sendable, Hashable {
     return bytes.bytes
   }
 
-  /// Reads a header.
+  /// Reads a header from at least ``LogFormat/segmentHeaderBytes`` bytes.
   ///
-  /// - Parameter bytes: At least ``LogFormat/segmentHeaderBytes`` of them.
   /// - Throws: ``SegmentHeaderError`` when it is none, or not of this version.
   package init(_ bytes: RawSpan) throws(SegmentHeaderError) {
     guard bytes.byteCount >= LogFormat.segmentHeaderBytes, bytes.word(at: 0, UInt64.self) == LogFormat.segmentMagic,
@@ -157,9 +156,7 @@ package struct GroupHeader: Sendable, Hashable {
     return bytes.bytes
   }
 
-  /// Reads a header; `nil` when it is none of this segment, or damaged.
-  ///
-  /// - Parameter bytes: At least ``LogFormat/groupHeaderBytes`` of them.
+  /// Reads a header from at least ``LogFormat/groupHeaderBytes`` bytes; `nil` when it is none of this segment, or damaged.
   package init?(_ bytes: RawSpan, salt: UInt64) {
     guard bytes.byteCount >= LogFormat.groupHeaderBytes, bytes.word(at: 0, UInt32.self) == LogFormat.groupMagic,
       bytes.word(at: 8, UInt64.self) == salt, bytes.word(at: 60, UInt32.self) == CRC32C.of(bytes.extracting(0..<60))

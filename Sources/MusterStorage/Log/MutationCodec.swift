@@ -64,7 +64,8 @@ package enum MutationCodec {
   ///
   /// Traps for texts and payloads that are longer than the format allows, which the engine's own limits are far below.
   ///
-  /// - Parameter recordBytes: What ``recordBytes(of:)`` says.
+  /// `recordBytes` is what ``recordBytes(of:)`` says.
+  ///
   /// - Complexity: O(bytes); allocates only when the buffer has never held so much.
   static func append(_ mutation: Mutation, at wall: WallTime, recordBytes: Int, to buffer: inout RecordBuffer) {
     precondition(recordBytes <= LogFormat.recordBytesMax, "a record of \(recordBytes) bytes is longer than a log can hold")
