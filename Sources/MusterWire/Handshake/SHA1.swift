@@ -41,7 +41,7 @@ enum SHA1 {
   /// The words of one block: those of the message, a one bit behind it, then zeros.
   private static func words(of message: RawSpan, from start: Int) -> Words {
     var words = Words(repeating: 0)
-    for byte in start..<min(start + 64, message.byteCount + 1) {
+    for byte in start..<max(start, min(start + 64, message.byteCount + 1)) {
       let value = byte < message.byteCount ? message.unsafeLoad(fromByteOffset: byte, as: UInt8.self) : 0x80
       words[(byte - start) / 4] |= UInt32(value) << UInt32(24 - 8 * (byte & 3))
     }
