@@ -133,6 +133,28 @@ package final class UpgradeJudge: Sendable {
     return .grant(UpgradeGrant(peer: peer, response: Self.response(acceptance)))
   }
 
+  /// Decides about an upgrade whose head has been read and found sound.
+  ///
+  /// - Parameters:
+  ///   - head: The head.
+  ///   - bytes: The bytes in which it was found.
+  ///   - address: The peer, without the port.
+  /// - Returns: Who is there; `nil` when the request is to be refused, which is for others to put into words.
+  package func admit(_ head: UpgradeHead, in bytes: RawSpan, from address: String) -> Peer? {
+    func text(_ field: UpgradeHead.Field) -> String? {
+      guard !field.isEmpty else { return nil }
+      // SAFETY: the pointer is used inside the closure only; the string is a copy.
+      return bytes.extracting(field.range).withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+    }
+    guard isAdmitting.load(ordering: .acquiring) else { return nil }
+    if let origin = text(head.origin), !origins.allows(origin: origin, host: text(head.host)) { return nil }
+    return Peer(
+      address: address,
+      token: PresentedToken.find(
+        authorization: text(head.authorization), query: text(head.query).map { $0[...] },
+        cookies: text(head.cookie).map { [$0] } ?? []))
+  }
+
   /// What is wrong with an upgrade as a request of HTTP (RFC 6455, 4.2.1); `nil` when it is sound.
   ///
   /// A body is refused however its length is told: a proxy that reads it in another way than we do would take its bytes for the
