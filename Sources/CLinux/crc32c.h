@@ -7,7 +7,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #if defined(__x86_64__)
 
@@ -17,7 +16,7 @@ static inline uint32_t muster_crc32c(uint32_t crc, const void *bytes, size_t cou
   uint64_t state = crc;
   for (; count >= 8; count -= 8, p += 8) {
     uint64_t word;
-    memcpy(&word, p, 8);
+    __builtin_memcpy(&word, p, 8);
     state = __builtin_ia32_crc32di(state, word);
   }
   uint32_t low = (uint32_t)state;
@@ -37,7 +36,7 @@ static inline uint32_t muster_crc32c(uint32_t crc, const void *bytes, size_t cou
   const unsigned char *p = (const unsigned char *)bytes;
   for (; count >= 8; count -= 8, p += 8) {
     uint64_t word;
-    memcpy(&word, p, 8);
+    __builtin_memcpy(&word, p, 8);
     crc = __builtin_arm_crc32cd(crc, word);
   }
   for (; count > 0; count--, p++) crc = __builtin_arm_crc32cb(crc, *p);

@@ -1,14 +1,13 @@
-// fallocate(2), which fcntl.h shows only with _GNU_SOURCE.
+// fallocate(2), which fcntl.h shows only with _GNU_SOURCE. See shim.h for why no header of the C library is included.
 
 #ifndef MUSTER_CLINUX_FALLOCATE_H
 #define MUSTER_CLINUX_FALLOCATE_H
 
-#include <stdint.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+// 64 bits wide on every platform; `fallocate` is only where `off_t` is.
+int fallocate64(int descriptor, int mode, long long offset, long long count);
 
-static inline int muster_fallocate(int descriptor, int64_t offset, int64_t count) {
-  return (int)syscall(SYS_fallocate, descriptor, 0, offset, count);
+static inline int muster_fallocate(int descriptor, long long offset, long long count) {
+  return fallocate64(descriptor, 0, offset, count);
 }
 
 #endif

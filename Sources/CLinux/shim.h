@@ -5,14 +5,15 @@
 #ifndef MUSTER_CLINUX_SHIM_H
 #define MUSTER_CLINUX_SHIM_H
 
+// No header that Swift's Glibc module has as well: its declarations would belong to this module too, and a file that imports only
+// Glibc would see them or not, as the order of the build has it.
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <pthread.h>
 
 // Hidden by the C library unless _GNU_SOURCE is defined before its first header, which a module cannot do for others.
-int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
-int pthread_setname_np(pthread_t thread, const char *name);
+struct sockaddr;
+int accept4(int socket, struct sockaddr *address, unsigned int *length, int flags);
+int pthread_setname_np(unsigned long thread, const char *name);
 
 #endif
