@@ -187,6 +187,8 @@
 
     /// Makes a row of a socket that somebody else has upgraded.
     private func adopt(_ socket: AdoptedSocket, with shard: isolated ConnectionShard) {
+      // Whoever had it before may have waited for it in another way.
+      _ = fcntl(socket.descriptor, F_SETFL, O_NONBLOCK)
       guard let slot = table.add(socket.descriptor, common.limits) else { return abandon(.adopted(socket)) }
       if case .webSocket(let address) = socket.place {
         table.rows[slot].flags.insert(.admitted)
