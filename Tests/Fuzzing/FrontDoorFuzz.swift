@@ -2,6 +2,9 @@
 //
 // Not a target of the package: it is compiled together with the sources that it drives, under the fuzzer's instrumentation.
 
+import MusterModel
+import MusterWire
+
 /// One input: its first byte says which of the two it is for.
 @_cdecl("LLVMFuzzerTestOneInput")
 func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
