@@ -26,15 +26,21 @@
   }
 
   // The hooks run in the middle of everything, so they touch nothing but these.
+
+  // SAFETY: changed by the thread that is counted only, or before there is one.
   nonisolated(unsafe) private var counted = RuntimeCounts()
+  // SAFETY: one test counts at a time, in a process of its own; other threads only compare.
   nonisolated(unsafe) private var countedThread = pthread_t()
 
   private typealias Retain = @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer?
   private typealias Release = @convention(c) (UnsafeMutableRawPointer?) -> Void
   private typealias Allocate = @convention(c) (UnsafeRawPointer?, Int, Int) -> UnsafeMutableRawPointer?
 
+  // SAFETY: set once, before the runtime calls a hook.
   nonisolated(unsafe) private var originalRetain: Retain?
+  // SAFETY: set once, before the runtime calls a hook.
   nonisolated(unsafe) private var originalRelease: Release?
+  // SAFETY: set once, before the runtime calls a hook.
   nonisolated(unsafe) private var originalAllocate: Allocate?
 
   private let countingRetain: Retain = { object in
@@ -55,6 +61,7 @@
   private struct Hooks {
     let isOn: UnsafeMutablePointer<Bool>
 
+    // SAFETY: made once; what it points to is the runtime's own, and lives as long as the process.
     nonisolated(unsafe) static let installed = Hooks()
 
     private init?() {
