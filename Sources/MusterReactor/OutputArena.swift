@@ -33,6 +33,7 @@
   // SAFETY: each chunk's memory is allocated by `addChunk` and freed by `retire` or `deinit`. A segment lies within `used` bytes of
   // its chunk, which keeps its memory as long as there are references (I1, I2).
   struct OutputArena: ~Copyable {
+    // SAFETY: a name for memory that the arena owns; see there.
     private struct Chunk {
       var memory: UnsafeMutableRawPointer?
       var capacity: UInt32 = 0

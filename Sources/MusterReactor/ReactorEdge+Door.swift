@@ -102,6 +102,7 @@
     }
 
     /// Looks at the first bytes without taking them.
+    // SAFETY: at most `bytesMax` bytes of the input are written, and nothing refers to them once the head has been read.
     private func look(at descriptor: Int32) -> Look {
       let bytesMax = min(table.input.count, common.limits.headerBytesMax)
       let count = recv(descriptor, table.input.baseAddress, bytesMax, Int32(MSG_PEEK))
@@ -142,6 +143,7 @@
     /// Decides about a sound request whose bytes stand in the input.
     private func admit(_ head: UpgradeHead, _ descriptor: Int32) -> (peer: Peer, key: AddressKey)? {
       let address = PeerAddress(of: descriptor)
+      // SAFETY: the head was found in these bytes, and nothing is read into the input before the judge has answered.
       let bytes = UnsafeRawBufferPointer(rebasing: table.input[..<head.bytes]).bytes
       return common.judge.admit(head, in: bytes, from: address.text).map { ($0, address.key) }
     }
@@ -164,6 +166,7 @@
     // MARK: Upgrading
 
     /// Makes a WebSocket of a row: takes the request from the socket and answers it.
+    // SAFETY: the key is used up before the input is read into, and a head is never longer than the input.
     private func upgrade(
       _ slot: Slot, _ head: UpgradeHead, _ peer: (peer: Peer, key: AddressKey), with shard: isolated ConnectionShard
     ) {
@@ -187,6 +190,8 @@
 
     /// Makes a row of a socket that somebody else has upgraded.
     private func adopt(_ socket: AdoptedSocket, with shard: isolated ConnectionShard) {
+      // Whoever had it before may have waited for it in another way.
+      _ = fcntl(socket.descriptor, F_SETFL, O_NONBLOCK)
       guard let slot = table.add(socket.descriptor, common.limits) else { return abandon(.adopted(socket)) }
       if case .webSocket(let address) = socket.place {
         table.rows[slot].flags.insert(.admitted)

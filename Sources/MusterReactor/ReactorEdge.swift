@@ -92,18 +92,20 @@
       self.now = now
       guard events > 0, let shard else { return }
       shard.assumeIsolated { shard in
-        for index in 0..<events {
-          let (tag, readiness) = table.poll.event(at: index)
-          if tag == .listener {
-            acceptSome(with: shard)
-          } else if tag != .wakeUp {
-            handle(tag, readiness, with: shard)
+        var index = 0
+        while index < events {
+          switch table.serve(&index, of: events, unsentBytesMax: common.limits.outboundBytesHigh, with: shard) {
+          case .nothing: return
+          case .event(.wakeUp, _): break
+          case .event(.listener, _): acceptSome(with: shard)
+          case .event(let tag, let readiness): handle(tag, readiness, with: shard)
+          case .received(let slot, let received): take(received, from: slot, with: shard)
+          case .flushed(let slot): flush(slot)
           }
         }
       }
     }
 
-    @inline(__always)
     private func handle(_ tag: PollTag, _ readiness: PollInterest, with shard: isolated ConnectionShard) {
       guard table.isLive(tag) else { return }
       let slot = tag.slot
@@ -114,16 +116,16 @@
       }
       guard !readiness.isDisjoint(with: [.readable, .broken]) else { return }
       switch table.rows[slot].phase {
-      case .webSocket: read(slot, with: shard)
+      case .webSocket: take(table.receive(slot, with: shard), from: slot, with: shard)
       case .fresh: look(at: slot, with: shard)
       }
     }
 
     // MARK: Reading
 
-    private func read(_ slot: Slot, with shard: isolated ConnectionShard) {
+    private func take(_ received: SocketTable.Received, from slot: Slot, with shard: isolated ConnectionShard) {
       current = slot
-      switch table.receive(slot, with: shard) {
+      switch received {
       case .nothing: break
       case .bytes(let range):
         takeSteps(

@@ -24,6 +24,7 @@
         return flushRuns(slot)
       }
       counters.sends &+= 1
+      // SAFETY: a run lies in the arena, which does not change before the call has returned.
       let sent = send(rows[slot].descriptor, run.baseAddress, run.count, Int32(MSG_NOSIGNAL))
       guard sent == run.count else { return keepUnsent(slot, sent: sent) }
       arena.drop(nil, from: &rows[slot].chain)

@@ -65,13 +65,16 @@
       let isTurnDue = executor.isTurnDue
       if isTurnDue { executor.runTurn() }
       edge.settle(now: now)
-      edge.table.checkInvariants()
       return events > 0 || isTurnDue || edge.hasMoreToDo
     }
 
     /// Runs rounds until nothing happens any more.
     func settle() {
-      for _ in 0..<100_000 where !round() { return }
+      for _ in 0..<100_000 where !round() {
+        // With many rows that would take most of the time.
+        if socketCount < 100 { edge.table.checkInvariants() }
+        return
+      }
       Issue.record("the edge does not come to rest")
     }
 

@@ -62,9 +62,8 @@ package actor ConnectionShard {
   ///   all requests.
   @inline(__always)
   package func beat(_ connection: ConnectionID) -> WallTime? {
-    guard state.hasGreeted(connection) else { return nil }
-    state.heard(connection, at: now.tick)
-    return now.wall
+    let now = now
+    return state.beat(connection, at: now.tick) ? now.wall : nil
   }
 
   /// Binds the connection to a new or a resumed session.

@@ -35,6 +35,7 @@ package enum BeatFrame {
       offset &+= headBytes
       return .bare
     }
+    guard count > 1 else { return .other }
     let beat = scan(bytes, at: offset &+ headBytes, count: count)
     if beat != .other { offset &+= headBytes &+ count }
     return beat
@@ -53,11 +54,12 @@ package enum BeatFrame {
       let masked = UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: start &+ word &* 8, as: UInt64.self))
       text[word] = (masked ^ wide).littleEndian
     }
-    var tail: UInt64 = 0
-    for byte in words &* 8..<count {
-      tail |= UInt64(bytes.unsafeLoad(fromByteOffset: start &+ byte, as: UInt8.self)) << UInt64((byte & 7) &* 8)
+    let rest = count & 7
+    if rest > 0 {
+      // The last eight bytes, of which the first belong to the word before; the head in front of the text makes up for a short one.
+      let last = UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: start &+ count &- 8, as: UInt64.self))
+      text[words] = (last &>> UInt64(64 &- 8 &* rest) ^ wide).littleEndian
     }
-    if words < 8 { text[words] = (tail ^ wide).littleEndian }
     return scan(text.span.bytes.extracting(first: count))
   }
 
@@ -69,7 +71,7 @@ package enum BeatFrame {
   package static func scan(_ text: RawSpan) -> ScannedBeat {
     if MessageDecoder.isBareBeat(text) { return .bare }
     guard text.byteCount <= textBytesMax else { return .other }
-    return scanTokens(text)
+    return scanCompact(text) ?? scanTokens(text)
   }
 
   // A text frame that is its whole message, from a client: masked, its length in the second byte.
@@ -86,6 +88,22 @@ extension BeatFrame {
   private static let beat: UInt32 = 0x7461_6562
   /// So many digits cannot overflow.
   private static let digitsMax = 18
+
+  /// The shape that nearly all clients send: `{"op":"beat","id":1}` without spaces.
+  private static func scanCompact(_ text: RawSpan) -> ScannedBeat? {
+    guard text.byteCount > 19, UInt64(littleEndian: text.unsafeLoadUnaligned(as: UInt64.self)) == compact.0,
+      UInt64(littleEndian: text.unsafeLoadUnaligned(fromByteOffset: 8, as: UInt64.self)) == compact.1,
+      UInt16(littleEndian: text.unsafeLoadUnaligned(fromByteOffset: 16, as: UInt16.self)) == compact.2
+    else { return nil }
+    var offset = 18
+    guard let id = integer(in: text, &offset), offset &+ 1 == text.byteCount, byte(text, offset) == UInt8(ascii: "}") else {
+      return nil
+    }
+    return .numbered(id)
+  }
+
+  /// `{"op":"b`, `eat","id` and `":` as they lie in memory.
+  private static var compact: (UInt64, UInt64, UInt16) { (0x6222_3a22_706f_227b, 0x6469_222c_2274_6165, 0x3a22) }
 
   private static func scanTokens(_ text: RawSpan) -> ScannedBeat {
     var offset = 0
