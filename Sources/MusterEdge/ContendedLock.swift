@@ -10,9 +10,9 @@
 ///
 /// `Synchronization.Mutex` lives in a library that the thread sanitizer does not see into, so that it reports races where there
 /// are none; this lock it knows.
+// SAFETY: the value is reached through `withLock` only, one thread at a time.
 package final class ContendedLock<Value>: @unchecked Sendable {
-  // SAFETY: the value is reached through `withLock` only, one thread at a time. The mutex has an address of its own, as it must,
-  // from `init` to `deinit`.
+  // SAFETY: a mutex must have an address of its own: it has, from `init` to `deinit`.
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private var value: Value
 

@@ -254,6 +254,7 @@ extension UpgradeHandler {
     let removal = context.eventLoop.makePromise(of: Void.self)
     removal.futureResult.assumeIsolated().whenComplete { _ in
       defer { channel.close(promise: nil) }
+      // SAFETY: the descriptor is only duplicated, and the duplicate belongs to nobody else.
       let descriptor = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
         duplicate($0)
       }

@@ -41,7 +41,8 @@ struct ImportTable: Sendable {
       ours: [
         "MusterAccess", "MusterEdge", "MusterEngine", "MusterModel", "MusterJSON", "MusterReactor", "MusterWire",
       ],
-      others: ["HTTPTypes", "HummingbirdCore", "Logging", "Synchronization"],
+      // The C library of the platform, to duplicate a descriptor that is handed over.
+      others: ["Darwin", "Glibc", "HTTPTypes", "HummingbirdCore", "Logging", "Musl", "Synchronization"],
       families: ["NIO"]),
     "MusterHTTP": Row(
       ours: ["MusterAccess", "MusterEngine", "MusterModel", "MusterJSON", "MusterWire"],
