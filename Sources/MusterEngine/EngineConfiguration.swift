@@ -15,6 +15,8 @@ package struct EngineConfiguration: Sendable {
   package var heartbeatTimeout: Duration = .seconds(10)
   package var resumeWindow: Duration = .seconds(15)
   package var httpLease: Duration = .seconds(60)
+  /// How long whoever was present before a restart stays shown without coming back; up to a tenth is added.
+  package var recoveryWindow: Duration = .seconds(30)
   package var awayAfter: Duration = .seconds(300)
   package var helloTimeout: Duration = .seconds(5)
   package var slowConsumerTimeout: Duration = .seconds(30)
@@ -118,6 +120,7 @@ extension EngineConfiguration {
     range("heartbeat_interval", heartbeatInterval, .seconds(1) ... .seconds(3600))
     range("heartbeat_timeout", heartbeatTimeout, .seconds(1) ... .seconds(600))
     range("resume_window", resumeWindow, .zero ... .seconds(300))
+    range("recovery_window", recoveryWindow, .zero ... .seconds(3600))
     range("http_lease", httpLease, .seconds(5) ... .seconds(3600))
     range("away_after", awayAfter, .seconds(1) ... .seconds(86_400))
     range("hello_timeout", helloTimeout, .milliseconds(100) ... .seconds(60))

@@ -10,6 +10,7 @@ package final class PresenceEngine: Sendable {
   package let planes: [Plane]
   package let placement: Placement
   private let executors: [any PlaneExecutor]
+  package let clock: any EngineClock
   let journal: any MutationJournal
   let random: any RandomSource
   let desk: ControlDesk
@@ -34,6 +35,7 @@ package final class PresenceEngine: Sendable {
     self.epoch = epoch
     self.placement = placement
     self.executors = executors
+    self.clock = clock
     self.journal = journal
     self.random = random
     desk = ControlDesk(shard: placement.desk)
@@ -53,6 +55,18 @@ package final class PresenceEngine: Sendable {
     for (plane, executor) in zip(planes, executors) {
       executor.start { [planes, desk] in plane.turn(peers: planes, desk: desk) }
     }
+  }
+
+  /// Ends the turns, and lets go of what holds this engine: the executors hold it, and it holds them.
+  ///
+  /// Who still waits for an answer waits for ever, so it comes behind ``drain(reason:spread:)``. Nothing may be asked for any more.
+  package func stop() {
+    for executor in executors { executor.stop() }
+  }
+
+  /// Asks every plane for a turn.
+  package func requestTurns() {
+    for executor in executors { executor.requestTurn() }
   }
 
   /// Lets nobody in any more, tells every connection to come back within `spread`, and closes them all.

@@ -52,7 +52,7 @@ package final class NIOPlaneExecutor: PlaneExecutor {
   /// Ends the turns, so that the loop may be shut down; jobs still run.
   ///
   /// All planes must be stopped before the first loop is shut down: connections that end then would ask other planes for turns.
-  func stop() {
+  package func stop() {
     isStopped.store(true, ordering: .releasing)
     eventLoop.execute { [self] in
       onLoop.value.ticking?.cancel()

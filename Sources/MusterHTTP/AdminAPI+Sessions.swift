@@ -18,7 +18,7 @@ extension AdminAPI {
   /// Answers `DELETE /v1/sessions/{session}`.
   func kickSession(_ request: Hummingbird.Request, _ context: EdgeContext) async throws -> Response {
     let parameters = RequestParameters(request, context)
-    guard await engine.kick(session: try parameters.session(), message: try message(parameters)) else {
+    guard try await engine.kick(session: try parameters.session(), message: try message(parameters)) else {
       throw Problem(.notFound, "This session has ended or was never there.")
     }
     return Response(status: .noContent)

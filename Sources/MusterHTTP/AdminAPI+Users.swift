@@ -47,7 +47,7 @@ extension AdminAPI {
       guard let session = SessionID(text) else { throw Refusal(.badRequest, "except must be a session id.") }
       except = session
     }
-    let ended = await engine.kick(user: try parameters.user(), except: except, message: try message(parameters))
+    let ended = try await engine.kick(user: try parameters.user(), except: except, message: try message(parameters))
     return .json { $0.pair("ended", integer: ended) }
   }
 
@@ -63,7 +63,7 @@ extension AdminAPI {
 
   /// Answers `DELETE /v1/users/{user}/ban`.
   func unban(_ request: Hummingbird.Request, _ context: EdgeContext) async throws -> Response {
-    let changed = await engine.unban(try RequestParameters(request, context).user())
+    let changed = try await engine.unban(try RequestParameters(request, context).user())
     return .json { $0.pair("changed", bool: changed) }
   }
 

@@ -29,6 +29,10 @@ package final class EngineHarness {
     engine.start()
   }
 
+  deinit {
+    engine.stop()
+  }
+
   // MARK: Time and turns
 
   /// Runs turns, in random order, until no plane asks for one.

@@ -21,6 +21,22 @@ extension ChannelState {
     settle(channel, at: now)
   }
 
+  /// The user was present before the restart: part of the roster from the beginning, which is no event.
+  ///
+  /// Only before anybody observes, and once for each user and channel.
+  mutating func restore(_ name: ChannelName, _ view: Member, sessions: Int) {
+    guard let channel = findOrMake(name), let member = members.insert(view, in: channel) else {
+      overflows += 1
+      return
+    }
+    enter(member, sessions: sessions)
+    let mode = policy(of: channel).mode(
+      present: channels.rows[channel].occupancy.present, from: channels.rows[channel].mode)
+    channels.rows[channel].mode = mode
+    channels.rows[channel].isTracking = mode != .count
+    channels.rows[channel].toldOccupancy = channels.rows[channel].occupancy
+  }
+
   /// The user is no longer present.
   ///
   /// One who was not is ignored.

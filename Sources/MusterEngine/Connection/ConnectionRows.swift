@@ -98,4 +98,6 @@ enum HeldBack {
   case welcome(ConnectionID, RequestID, Welcome, SessionRef)
   case reply(ConnectionID, RequestID, Reply, ReplyEffect)
   case push(ConnectionID, Push)
+  /// The connection is not let in after all.
+  case rejection(ConnectionID, RequestID)
 }

@@ -137,11 +137,11 @@ package actor ConnectionShard {
     return isMoreDue
   }
 
-  /// Lets go what has become durable.
+  /// Lets go what has become durable, or everything, as `unavailable`, when the log has failed.
   ///
   /// Once per turn, before everything else: what is still held back keeps events from its connection.
   package func release() {
-    state.releaseHeld(durable: context.journal.durableThrough, into: &actions)
+    state.releaseHeld(Durability(of: context.journal), into: &actions)
     perform()
   }
 

@@ -75,14 +75,15 @@ extension ConnectionState {
 
   /// Sends what has become durable since.
   ///
-  /// One comparison for each entry that goes.
-  package mutating func releaseHeld(durable: LSN, into actions: inout [ConnectionAction]) {
-    while heldBackSent < heldBack.count, heldBack[heldBackSent].after <= durable {
-      let what = heldBack[heldBackSent].what
+  /// When the log has failed everything goes, and what depends on more than is durable goes as `unavailable`. One comparison for
+  /// each entry that goes.
+  package mutating func releaseHeld(_ durability: Durability, into actions: inout [ConnectionAction]) {
+    while heldBackSent < heldBack.count, durability.isLost || heldBack[heldBackSent].after <= durability.through {
+      let (after, what) = heldBack[heldBackSent]
       heldBackSent += 1
       let slot = slot(of: what.connection)
       if let slot { rows[slot].held -= 1 }
-      release(what, into: &actions)
+      release(after <= durability.through ? what : what.lost, into: &actions)
       // The release may have been the last of the connection.
       if let slot, slots.isLive(slot) { resync(slot, into: &actions) }
     }
@@ -99,6 +100,10 @@ extension ConnectionState {
       sendReply(connection, id, reply, effect, into: &actions)
     case .push(let connection, let push):
       sendPush(connection, push, into: &actions)
+    case .rejection(let connection, let id):
+      guard let slot = slot(of: connection) else { return }
+      // Its session may not survive; the code is one that can close a WebSocket.
+      refuse(slot, id, Refusal(.internal, Refusal.lost.message), into: &actions)
     }
   }
 
@@ -181,7 +186,18 @@ extension ConnectionState {
 extension HeldBack {
   var connection: ConnectionID {
     switch self {
-    case .welcome(let connection, _, _, _), .reply(let connection, _, _, _), .push(let connection, _): connection
+    case .welcome(let connection, _, _, _), .reply(let connection, _, _, _), .push(let connection, _),
+      .rejection(let connection, _):
+      connection
+    }
+  }
+
+  /// What is sent instead when the log has failed.
+  fileprivate var lost: HeldBack {
+    switch self {
+    case .welcome(let connection, let id, _, _): .rejection(connection, id)
+    case .reply(let connection, let id, _, let effect): .reply(connection, id, .refused(.lost), effect)
+    case .push, .rejection: self
     }
   }
 }

@@ -19,7 +19,7 @@ package final class ControlDesk: Sendable {
 
   private enum Held {
     case answer(Reply, CheckedContinuation<Reply, Never>)
-    case passage(CheckedContinuation<Void, Never>)
+    case passage(CheckedContinuation<Bool, Never>)
   }
 
   private struct State {
@@ -61,9 +61,12 @@ package final class ControlDesk: Sendable {
   }
 
   /// Waits until a record is durable.
-  func durable(_ after: LSN, in journal: any MutationJournal) async {
+  ///
+  /// - Throws: `unavailable` when it never will be, since the log has failed.
+  func durable(_ after: LSN, in journal: any MutationJournal) async throws(Refusal) {
     guard after > journal.durableThrough else { return }
-    await withCheckedContinuation { continuation in hold(.passage(continuation), after: after) }
+    let isKept = await withCheckedContinuation { continuation in hold(.passage(continuation), after: after) }
+    guard isKept else { throw .lost }
   }
 
   /// Takes no more requests; those that wait get their answers.
@@ -76,38 +79,39 @@ package final class ControlDesk: Sendable {
   /// Hands an answer to whoever waits for it, or holds it back.
   ///
   /// What else is told to connections means nothing here.
-  func receive(_ message: ConnectionMessage, durable: LSN) {
+  func receive(_ message: ConnectionMessage, _ durability: Durability) {
     switch message {
     case .welcome(let connection, _, let welcome, _, let after):
-      answer(connection, .hello(welcome), after: after, durable: durable)
+      answer(connection, .hello(welcome), after: after, durability)
     case .reply(let connection, _, let reply, _, let after):
-      answer(connection, reply, after: after, durable: durable)
+      answer(connection, reply, after: after, durability)
     case .refuse(let connection, _, let refusal):
-      answer(connection, .refused(refusal), after: .zero, durable: durable)
+      answer(connection, .refused(refusal), after: .zero, durability)
     case .push, .end, .event, .gathered, .presence: break
     }
   }
 
-  /// Lets go what has become durable.
-  func release(durable: LSN) {
+  /// Lets go what has become durable; when the log has failed, everything, as `unavailable`.
+  func release(_ durability: Durability) {
     guard heldCount.load(ordering: .relaxed) > 0 else { return }
     let released = state.withLock { state in
-      let released = state.held.filter { $0.after <= durable }
-      state.held.removeAll { $0.after <= durable }
+      let released = state.held.filter { durability.isLost || $0.after <= durability.through }
+      state.held.removeAll { durability.isLost || $0.after <= durability.through }
       heldCount.store(state.held.count, ordering: .relaxed)
-      return released.map(\.what)
+      return released
     }
-    for what in released {
+    for (after, what) in released {
+      let isKept = after <= durability.through
       switch what {
-      case .answer(let reply, let continuation): continuation.resume(returning: reply)
-      case .passage(let continuation): continuation.resume()
+      case .answer(let reply, let continuation): continuation.resume(returning: isKept ? reply : .refused(.lost))
+      case .passage(let continuation): continuation.resume(returning: isKept)
       }
     }
   }
 
-  private func answer(_ connection: ConnectionID, _ reply: Reply, after: LSN, durable: LSN) {
+  private func answer(_ connection: ConnectionID, _ reply: Reply, after: LSN, _ durability: Durability) {
     guard let continuation = state.withLock({ $0.waiting.removeValue(forKey: connection.slot) }) else { return }
-    if after <= durable {
+    if after <= durability.through {
       continuation.resume(returning: reply)
     } else {
       hold(.answer(reply, continuation), after: after)

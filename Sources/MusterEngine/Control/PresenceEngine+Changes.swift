@@ -2,28 +2,27 @@ package import MusterModel
 
 /// What operators and backends change, and sessions without a WebSocket.
 ///
-/// Whoever gets an answer here can rely on it: what it depends on is durable.
+/// Whoever gets an answer here can rely on it: what it depends on is durable. While the log takes nothing, and when it has failed,
+/// everything that would change something throws `unavailable`.
 extension PresenceEngine {
   // MARK: Kicks and bans
 
   /// Ends all sessions of a user, but for one.
   ///
   /// - Returns: How many sessions ended.
-  package func kick(user: UserID, except: SessionID?, message: String) async -> Int {
+  package func kick(user: UserID, except: SessionID?, message: String) async throws(Refusal) -> Int {
     let shard = planes[placement.plane(of: user)].sessions
-    let ended = await shard.kick(user, except: except, message: message)
-    await settle(shard)
-    return ended
+    let result = await shard.kick(user, except: except, message: message)
+    return try await settled(result, shard)
   }
 
   /// Ends one session.
   ///
   /// - Returns: Whether there was one.
-  package func kick(session: SessionID, message: String) async -> Bool {
+  package func kick(session: SessionID, message: String) async throws(Refusal) -> Bool {
     let shard = planes[placement.plane(of: session)].sessions
-    let isKnown = await shard.kick(session, message: message)
-    await settle(shard)
-    return isKnown
+    let result = await shard.kick(session, message: message)
+    return try await settled(result, shard)
   }
 
   /// Closes one connection; its session goes on without it.
@@ -41,23 +40,24 @@ extension PresenceEngine {
   package func ban(_ user: UserID, for duration: Duration?, reason: String) async throws(Refusal) -> Int {
     let shard = planes[placement.plane(of: user)].sessions
     let result = await shard.ban(user, for: duration, reason: reason)
-    await settle(shard)
-    return try result.get()
+    return try await settled(result, shard)
   }
 
   /// Lets a user in again.
   ///
   /// - Returns: Whether there was a ban.
-  package func unban(_ user: UserID) async -> Bool {
+  package func unban(_ user: UserID) async throws(Refusal) -> Bool {
     let shard = planes[placement.plane(of: user)].sessions
-    let wasBanned = await shard.unban(user)
-    await settle(shard)
-    return wasBanned
+    let result = await shard.unban(user)
+    return try await settled(result, shard)
   }
 
-  /// Waits until everything is durable that a shard has logged so far.
-  private func settle(_ shard: SessionShard) async {
-    await desk.durable(await shard.appendedThrough, in: journal)
+  /// Waits until everything is durable that a shard has logged so far, and only then says what came of it.
+  private func settled<Value: Sendable>(
+    _ result: Result<Value, Refusal>, _ shard: SessionShard
+  ) async throws(Refusal) -> Value {
+    try await desk.durable(await shard.appendedThrough, in: journal)
+    return try result.get()
   }
 
   // MARK: Status, data, signals
@@ -68,8 +68,7 @@ extension PresenceEngine {
   package func overrideStatus(of user: UserID, _ change: StatusChange) async throws(Refusal) -> UserPresence {
     let shard = planes[placement.plane(of: user)].sessions
     let result = await shard.override(user, change)
-    await settle(shard)
-    return try result.get()
+    return try await settled(result, shard)
   }
 
   /// Patches the data of a session.
@@ -80,8 +79,7 @@ extension PresenceEngine {
   ) async throws(Refusal) -> SessionData {
     let shard = planes[placement.plane(of: session)].sessions
     let result = await shard.patch(session, public: publicPatch, private: privatePatch, ifVersion: ifVersion)
-    await settle(shard)
-    return try result.get()
+    return try await settled(result, shard)
   }
 
   /// Hands a signal of the server to whom it may concern.
@@ -149,19 +147,20 @@ extension SessionShard {
   private func carryOut(_ decision: Decision, message: String = "") -> Result<Int, Refusal> {
     switch decision {
     case .refused(let refusal): return .failure(refusal)
+    case .mutations(let mutations) where !mutations.isEmpty && !isAccepting: return .failure(.notAccepting)
     case .mutations(let mutations):
       commit(mutations, message: message)
       return .success(mutations.count)
     }
   }
 
-  func kick(_ user: UserID, except: SessionID?, message: String) -> Int {
-    (try? carryOut(state.decideKick(user, except: except), message: message).get()) ?? 0
+  func kick(_ user: UserID, except: SessionID?, message: String) -> Result<Int, Refusal> {
+    carryOut(state.decideKick(user, except: except), message: message)
   }
 
-  func kick(_ session: SessionID, message: String) -> Bool {
-    guard let slot = state.find(session) else { return false }
-    return (try? carryOut(state.decideEnd(slot, .kicked), message: message).get()) != nil
+  func kick(_ session: SessionID, message: String) -> Result<Bool, Refusal> {
+    guard let slot = state.find(session) else { return .success(false) }
+    return carryOut(state.decideEnd(slot, .kicked), message: message).map { _ in true }
   }
 
   func ban(_ user: UserID, for duration: Duration?, reason: String) -> Result<Int, Refusal> {
@@ -170,8 +169,8 @@ extension SessionShard {
     return carryOut(state.decideBan(user, ban), message: reason).map { $0 - 1 }
   }
 
-  func unban(_ user: UserID) -> Bool {
-    (try? carryOut(state.decideUnban(user)).get()) ?? 0 > 0
+  func unban(_ user: UserID) -> Result<Bool, Refusal> {
+    carryOut(state.decideUnban(user)).map { $0 > 0 }
   }
 
   func override(_ user: UserID, _ change: StatusChange) -> Result<UserPresence, Refusal> {

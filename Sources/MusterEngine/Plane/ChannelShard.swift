@@ -36,6 +36,14 @@ package actor ChannelShard {
     post()
   }
 
+  /// Takes the rosters of before a restart: puts that are no events.
+  func restore(_ puts: [ChannelMessage], moment: Moment) {
+    begin(moment)
+    for case .put(let channel, let member, let sessions) in puts {
+      state.restore(channel, member, sessions: sessions)
+    }
+  }
+
   /// Ends the windows that are due.
   ///
   /// Tells nothing yet.

@@ -3,7 +3,8 @@ import MusterModel
 /// One session shard, one channel shard and one connection shard on one thread, and the turns that move messages between them.
 ///
 /// A turn: let go what has become durable, take the mailbox, fire timers, handle what the shards have for each other until there
-/// is nothing left, tell the channels' events, and hand over what is for other planes, once for each, with at most one wake-up.
+/// is nothing left, tell the channels' events, hand over what is for other planes, once for each, with at most one wake-up, and go on
+/// with a snapshot, if one is being written.
 /// Messages inside a plane go through the same outboxes as those between planes, so a shard is never entered while it is in the
 /// middle of something.
 package final class Plane: Sendable {
@@ -62,6 +63,7 @@ package final class Plane: Sendable {
     isMoreDue = !settle(&batch) || isMoreDue
     connections.assumeIsolated { $0.flush() }
     handOver(peers: peers, desk: desk, &batch)
+    isMoreDue = sessions.assumeIsolated { $0.continueCapture() } || isMoreDue
     if isMoreDue { executor.requestTurn() }
   }
 
@@ -109,9 +111,9 @@ package final class Plane: Sendable {
       }
     }
     collect(into: &batch) { outbox, batch in outbox.takeForConnections(of: peers.count, into: &batch) }
-    let durable = journal.durableThrough
-    for case .connection(let message) in batch { desk.receive(message, durable: durable) }
-    desk.release(durable: durable)
+    let durability = Durability(of: journal)
+    for case .connection(let message) in batch { desk.receive(message, durability) }
+    desk.release(durability)
     batch.removeAll(keepingCapacity: true)
   }
 

@@ -1,8 +1,9 @@
 package import MusterModel
 
-/// A point in monotonic engine time, in units of 100 ms since the engine started.
+/// A point in monotonic engine time, in units of 100 ms.
 ///
-/// 32 bits last for 13 years of uptime.
+/// Where it begins is up to the clock: high enough for the ages of what is recovered, since those reach back before the start.
+/// 32 bits last for 13 years in all.
 package struct Tick: Sendable, Hashable, Comparable {
   /// How long one tick is, in milliseconds.
   package static let milliseconds = 100

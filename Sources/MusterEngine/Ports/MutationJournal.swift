@@ -56,6 +56,26 @@ extension MutationJournal {
   package var isAccepting: Bool { status == .accepting }
 }
 
+/// What a log can promise at a moment: how far it is durable, and whether it ever will be further.
+package struct Durability: Sendable, Hashable {
+  /// The last record that survives a crash.
+  package var through: LSN
+  /// Nothing behind it will.
+  package var isLost: Bool
+
+  package init(through: LSN, isLost: Bool) {
+    self.through = through
+    self.isLost = isLost
+  }
+
+  /// Asks a journal.
+  package init(of journal: any MutationJournal) {
+    // In this order: what became durable before the failure must be seen as durable.
+    isLost = journal.status == .failed
+    through = journal.durableThrough
+  }
+}
+
 /// Counts records and keeps none: everything is "durable" at once and gone at exit.
 package final class MemoryJournal: MutationJournal {
   private let last = Atomic<UInt64>(0)

@@ -11,6 +11,10 @@ extension SessionShard {
     switch state.decideLogin(login, hello, at: now, random: context.random) {
     case .refused(let refusal):
       send(.refuse(connection, id, refusal), to: connection)
+    case .granted where !isAccepting:
+      refuseLogin(connection, id)
+    case .resumed(_, let mutations) where !mutations.isEmpty && !isAccepting:
+      refuseLogin(connection, id)
     case .granted(let replaced, let grant):
       commit(replaced.map { .ended($0, .replaced) } + [.granted(grant)])
       guard let session = state.find(grant.session) else {
@@ -21,6 +25,13 @@ extension SessionShard {
       commit(mutations)
       admit(connection, id, to: session, resumed: true, points: hello.resume)
     }
+  }
+
+  /// Turns somebody away because the log takes nothing; over a WebSocket with a code that can close one.
+  private func refuseLogin(_ connection: ConnectionID, _ id: RequestID) {
+    let isHTTP = connection.shard == context.placement.desk
+    let refusal = Refusal(isHTTP ? .unavailable : .overloaded, Refusal.notAccepting.message, retryAfterMilliseconds: 1_000)
+    send(.refuse(connection, id, refusal), to: connection)
   }
 
   private func admit(
@@ -77,13 +88,15 @@ extension SessionShard {
   /// A grace of nothing is over at once, without waiting for the wheel.
   private func settleGrace(of session: Slot) {
     let lease = state.sessions.lease[session]
-    guard lease.phase == .detached, lease.graceEnds <= now.tick else { return }
+    // While the log takes nothing its timer tries again.
+    guard lease.phase == .detached, lease.graceEnds <= now.tick, isAccepting else { return }
     commit([.dormant(state.sessions.identity[session].id, lease.graceReason)])
   }
 
   private func bye(_ session: Slot, _ connection: ConnectionID, _ id: RequestID, logout: Bool, grace: UInt32) {
     let isHTTP = connection.shard == context.placement.desk
     if logout {
+      guard isAccepting else { return reply(.refused(.notAccepting), to: connection, id) }
       if !isHTTP { _ = state.detach(session, connection, lastHeard: now.tick, grace: 0, reason: .left, at: now) }
       commit([.ended(state.sessions.identity[session].id, .left)])
     } else if !isHTTP {
@@ -150,7 +163,10 @@ extension SessionShard {
 
   /// An HTTP heartbeat; a WebSocket's stay on its connection shard.
   private func beat(_ session: Slot, _ connection: ConnectionID, _ id: RequestID) {
-    if state.sessions.lease[session].phase == .dormant { commit([.awake(state.sessions.identity[session].id)]) }
+    if state.sessions.lease[session].phase == .dormant {
+      guard isAccepting else { return reply(.refused(.notAccepting), to: connection, id) }
+      commit([.awake(state.sessions.identity[session].id)])
+    }
     state.renew(session, at: now)
     reply(.presence(ownPresence(of: session)), to: connection, id)
   }
@@ -161,6 +177,8 @@ extension SessionShard {
   ) {
     switch decision {
     case .refused(let refusal): reply(.refused(refusal), to: connection, id)
+    case .mutations(let mutations) where !mutations.isEmpty && !isAccepting:
+      reply(.refused(.notAccepting), to: connection, id)
     case .mutations(let mutations):
       commit(mutations)
       answer(!mutations.isEmpty)
@@ -253,4 +271,13 @@ extension SessionShard {
     case .session(let user, _): state.userID(of: state.sessions.identity[session].user) == user
     }
   }
+}
+
+extension Refusal {
+  /// The log takes nothing: nothing may be promised that could not be kept.
+  static let notAccepting = Refusal(
+    .unavailable, "Changes cannot be kept just now, so none are made.", retryAfterMilliseconds: 1_000)
+
+  /// It was done, but the log has failed and will not keep it: nothing may be promised.
+  static let lost = Refusal(.unavailable, "The change could not be kept: the log has failed.")
 }

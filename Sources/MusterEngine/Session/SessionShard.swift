@@ -37,6 +37,10 @@ package actor SessionShard {
   /// The last record of this shard: whoever is told what the shard knows waits for it.
   private(set) var appendedThrough = LSN.zero
   private(set) var now: Moment
+  /// The capture that is going on.
+  var capture: ShardCapture?
+  /// What there is to remember while recovering; empty in between.
+  var ledger = RecoveryLedger()
 
   package init(index: Int, executor: any PlaneExecutor, context: ShardContext, now: Moment) {
     self.index = index
@@ -86,7 +90,12 @@ package actor SessionShard {
     }
   }
 
+  /// Whether something new may be decided: the log takes it.
+  var isAccepting: Bool { context.journal.isAccepting }
+
   /// Fires the timers that are due, at most `limit` of them.
+  ///
+  /// What would have to be logged waits while the log takes nothing.
   ///
   /// - Returns: Whether more is due.
   package func advance(limit: Int) -> Bool {
@@ -95,6 +104,8 @@ package actor SessionShard {
       switch state.fire(session: session, at: now, into: &changes) {
       case .rearmed: break
       case .refreshed: route(message: "")
+      case .becomesDormant where !isAccepting, .expires where !isAccepting:
+        state.postpone(session: session, at: now.tick)
       case .becomesDormant(let id, let reason): commit([.dormant(id, reason)])
       case .expires(let id): commit([.ended(id, .expired)])
       }
@@ -103,6 +114,8 @@ package actor SessionShard {
       switch state.fire(user: user, at: now, into: &changes) {
       case .rearmed: break
       case .forgotten: route(message: "")
+      case .overrideEnds where !isAccepting, .banEnds where !isAccepting:
+        state.postpone(user: user, at: now.tick)
       case .overrideEnds(let id): commit([.overridden(id, nil)])
       case .banEnds(let id): commit([.banned(id, nil)])
       }
@@ -130,6 +143,17 @@ package actor SessionShard {
     }
     route(message: message)
     return appendedThrough
+  }
+
+  /// Takes over what was recovered: the last record is the last that this shard knows of.
+  func begin(behind recovered: LSN) {
+    appendedThrough = max(appendedThrough, recovered)
+  }
+
+  /// Replays one record; what it changes is told to nobody.
+  func replay(_ record: LoggedMutation) throws(RecoveryError) -> Replayed {
+    defer { changes.removeAll(keepingCapacity: true) }
+    return try state.replay(record, ledger: &ledger, at: now, into: &changes)
   }
 
   /// Puts what changed into the outbox.

@@ -175,6 +175,19 @@ extension SessionState {
     return .refreshed
   }
 
+  /// How long timers wait that would have to be logged while the log takes nothing.
+  private static var postponement: Duration { .seconds(1) }
+
+  /// Looks at a session again a little later: what is due cannot be logged now.
+  mutating func postpone(session: Slot, at now: Tick) {
+    sessionWheel.arm(session, at: now.advanced(by: Self.postponement))
+  }
+
+  /// Looks at a user again a little later.
+  mutating func postpone(user: Slot, at now: Tick) {
+    userWheel.arm(user, at: now.advanced(by: Self.postponement))
+  }
+
   mutating func armUser(_ user: Slot, at now: Moment) {
     let row = users.rows[user]
     var deadline = Tick.never

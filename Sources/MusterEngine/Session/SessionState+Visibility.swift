@@ -28,7 +28,7 @@ extension SessionState {
   ///
   /// - Complexity: O(sessions of the user), and O(its places) when the aggregate changed.
   mutating func refresh(_ user: Slot, at now: Moment, reason: LeaveReason, into changes: inout [SessionChange]) {
-    var aggregate = Aggregate()
+    var aggregate = SessionAggregate()
     var changed: [Slot] = []
     var session = users.rows[user].firstSession
     while session != .none {
@@ -76,30 +76,8 @@ extension SessionState {
     changes.append(.presence(change, planes: watchers.keys.sorted()))
   }
 
-  /// What a user's visible sessions add up to.
-  private struct Aggregate {
-    var status = Status.offline
-    var devices: DeviceSet = []
-    var text = BlobRef.none
-
-    mutating func add(_ status: Status, _ device: Device, text: BlobRef) {
-      devices.insert(DeviceSet(device))
-      if text != .none { self.text = text }
-      if Self.rank(status) > Self.rank(self.status) { self.status = status }
-    }
-
-    private static func rank(_ status: Status) -> Int {
-      switch status {
-      case .offline, .invisible: 0
-      case .away: 1
-      case .online: 2
-      case .dnd: 3
-      }
-    }
-  }
-
   /// The override's text, or that of the newest visible session that has one.
-  private func shownText(of user: Slot, _ aggregate: Aggregate) -> [UInt8] {
+  private func shownText(of user: Slot, _ aggregate: SessionAggregate) -> [UInt8] {
     if aggregate.status == .offline { return [] }
     return users.overrides[user]?.text ?? blobs.bytes(of: aggregate.text)
   }
@@ -145,10 +123,35 @@ extension SessionState {
   ///
   /// Telling the same twice is harmless: the channel shard compares.
   mutating func tell(_ place: Slot, at now: Moment, reason: LeaveReason, into changes: inout [SessionChange]) {
+    let wasTold = places[place].isTold
+    let isShown = isShown(place)
+    places[place].isTold = isShown
+    if isShown, !wasTold { places[place].since = now.wall }
+    if let put = put(of: place) {
+      changes.append(.channel(put))
+    } else if wasTold {
+      changes.append(.channel(.drop(channelNames[places[place].channel], userID(of: places[place].user), reason)))
+    }
+  }
+
+  /// Whether a session of the user is visible in the channel.
+  private func isShown(_ place: Slot) -> Bool {
+    var membership = places[place].firstMembership
+    while membership != .none {
+      if sessions.lease[memberships[membership].session].isShown { return true }
+      membership = memberships[membership].nextOfPlace
+    }
+    return false
+  }
+
+  /// How the user now looks in the channel; `nil` when nobody was told that it is there.
+  func put(of place: Slot) -> ChannelMessage? {
+    let row = places[place]
+    guard row.isTold else { return nil }
     var shown = 0
     var devices: DeviceSet = []
     var meta = Payload.empty
-    var membership = places[place].firstMembership
+    var membership = row.firstMembership
     while membership != .none {
       let row = memberships[membership]
       if sessions.lease[row.session].isShown {
@@ -158,23 +161,11 @@ extension SessionState {
       }
       membership = row.nextOfPlace
     }
-    let row = places[place]
-    let channel = channelNames[row.channel]
-    if shown == 0 {
-      guard row.isTold else { return }
-      places[place].isTold = false
-      changes.append(.channel(.drop(channel, userID(of: row.user), reason)))
-      return
-    }
-    if !row.isTold {
-      places[place].isTold = true
-      places[place].since = now.wall
-    }
     let user = users.rows[row.user]
     let member = Member(
       user: userID(of: row.user), kind: user.kind, status: user.shownStatus, text: blobs.bytes(of: user.shownText),
-      meta: meta, devices: devices, since: places[place].since)
-    changes.append(.channel(.put(channel, member, sessions: shown)))
+      meta: meta, devices: devices, since: row.since)
+    return .put(channelNames[row.channel], member, sessions: shown)
   }
 
   /// Later members win; nothing is ever removed, for a stored `meta` holds no nulls.
@@ -219,5 +210,27 @@ extension SessionState {
     }
     if presence.status == .invisible, let text = users.overrides[user]?.text { presence.text = text }
     return presence
+  }
+}
+
+/// What a user's visible sessions add up to.
+struct SessionAggregate {
+  var status = Status.offline
+  var devices: DeviceSet = []
+  var text = BlobRef.none
+
+  mutating func add(_ status: Status, _ device: Device, text: BlobRef) {
+    devices.insert(DeviceSet(device))
+    if text != .none { self.text = text }
+    if Self.rank(status) > Self.rank(self.status) { self.status = status }
+  }
+
+  private static func rank(_ status: Status) -> Int {
+    switch status {
+    case .offline, .invisible: 0
+    case .away: 1
+    case .online: 2
+    case .dnd: 3
+    }
   }
 }

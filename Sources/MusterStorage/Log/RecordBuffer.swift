@@ -10,6 +10,8 @@ struct RecordBuffer: ~Copyable {
   /// Bytes so far, the room for the header included.
   private(set) var count = LogFormat.groupHeaderBytes
   private(set) var records = 0
+  /// Bytes of all records, without header and padding.
+  private(set) var recordBytes = 0
 
   init(capacity: Int) {
     memory = .allocate(byteCount: max(capacity, LogFormat.groupHeaderBytes), alignment: 16)
@@ -26,6 +28,7 @@ struct RecordBuffer: ~Copyable {
   mutating func removeAll() {
     count = LogFormat.groupHeaderBytes
     records = 0
+    recordBytes = 0
   }
 
   /// Makes room for a record and says that it is one.
@@ -34,6 +37,7 @@ struct RecordBuffer: ~Copyable {
   mutating func beginRecord(bytes: Int) {
     if memory.count - count < bytes { grow(to: count + bytes) }
     records += 1
+    recordBytes += bytes
   }
 
   private mutating func grow(to needed: Int) {

@@ -15,6 +15,11 @@ extension SimulatedDisk {
     state.withLock { $0.faults[operation] = Fault(kind: kind, calls: calls, isLasting: isLasting) }
   }
 
+  /// Lets everything fail after so many more calls, until the next crash: as if the process ended in the middle of something.
+  package func die(after calls: Int) {
+    state.withLock { $0.callsLeft = calls }
+  }
+
   /// From now on everything goes well again.
   package func mend() {
     state.withLock { $0.faults = [:] }
@@ -38,6 +43,7 @@ extension SimulatedDisk {
     state.withLock { state in
       state.life += 1
       state.faults = [:]
+      state.callsLeft = .max
       guard kind == .power else { return }
       state.loseNames()
       var seen = Set<ObjectIdentifier>()

@@ -52,6 +52,8 @@ package final class SimulatedDisk: Disk {
     var life = 0
     var locked: [String: Int] = [:]
     var calls: [Operation: Int] = [:]
+    /// How many calls still go well before the process is as good as dead.
+    var callsLeft = Int.max
   }
 
   enum DirectoryChange {
@@ -134,6 +136,8 @@ package final class SimulatedDisk: Disk {
     let result = state.withLock { state -> Result<R, DiskError> in
       state.calls[operation, default: 0] += 1
       if let life, life != state.life { return .failure(DiskError(.io, "use after a crash", name)) }
+      guard state.callsLeft > 0 else { return .failure(DiskError(.io, "use of a dead disk", name)) }
+      state.callsLeft -= 1
       if let failure = state.fails(operation, name) { return .failure(failure) }
       do throws(DiskError) {
         return .success(try body(&state))

@@ -62,14 +62,14 @@ final class SimulatedInode: @unchecked Sendable {
     switch change {
     case .write(let offset, let written):
       if bytes.count < offset + written.count {
-        bytes.append(contentsOf: repeatElement(0, count: offset + written.count - bytes.count))
+        bytes += [UInt8](repeating: 0, count: offset + written.count - bytes.count)
       }
       bytes.replaceSubrange(offset..<offset + written.count, with: written)
     case .resize(let size):
       if bytes.count > size {
         bytes.removeLast(bytes.count - size)
       } else {
-        bytes.append(contentsOf: repeatElement(0, count: size - bytes.count))
+        bytes += [UInt8](repeating: 0, count: size - bytes.count)
       }
     }
   }

@@ -113,8 +113,8 @@ struct ChannelEventTests {
     case .loss: client.drop(.lost)
     case .silence: break
     case .lifetime: harness.advance(.seconds(21), beating: [client, observer])
-    case .kick: _ = await harness.engine.kick(session: try client.session, message: "")
-    case .kickUser: _ = await harness.engine.kick(user: alice, except: nil, message: "")
+    case .kick: _ = try await harness.engine.kick(session: try client.session, message: "")
+    case .kickUser: _ = try await harness.engine.kick(user: alice, except: nil, message: "")
     case .ban: _ = try await harness.engine.ban(alice, for: nil, reason: "")
     case .replaced: _ = try harness.login("alice")
     }

@@ -1,0 +1,230 @@
+import MusterModel
+
+/// Loading pages: straight into the tables, without a log, without telling anybody.
+///
+/// Timers of sessions and what channels are told wait for ``finishRecovery(at:random:)``.
+extension SessionState {
+  /// Loads the users of a page that belong to this shard.
+  ///
+  /// A user who moved to another row while the pages were written can be in two of them; the later page counts.
+  ///
+  /// - Complexity: O(bytes).
+  /// - Returns: How many sessions were loaded.
+  mutating func restore(
+    _ page: UnsafeRawBufferPointer, placement: Placement, ledger: inout RecoveryLedger, at now: Moment
+  ) throws(RecoveryError) -> Int {
+    let header: PageHeader
+    do throws(PageDefect) {
+      header = try ledger.columns.unpack(page)
+    } catch { throw .page(error) }
+    ledger.beginPage(through: header.through)
+    var cursor = PageCursor()
+    var loaded = 0
+    for _ in 0..<header.users {
+      do throws(PageDefect) {
+        let user = try cursor.user(in: &ledger.columns)
+        if placement.plane(of: user.id) == shard, try makeRoom(for: user.id, newerThan: header.through, ledger) {
+          loaded += user.sessions
+          try restore(user, &cursor, header, &ledger, at: now)
+        } else {
+          cursor.skip(user, in: &ledger.columns)
+        }
+      } catch { throw .page(error) }
+      if sessions.slots.count > configuration.sessionsPerShardMax { throw .noRoom("sessions_per_shard_max") }
+    }
+    return loaded
+  }
+
+  /// Lets go of what an older page said of a user; `false` when what is known is newer.
+  private mutating func makeRoom(
+    for id: UserID, newerThan through: LSN, _ ledger: borrowing RecoveryLedger
+  ) throws(PageDefect) -> Bool {
+    guard let known = find(id) else { return true }
+    let current = ledger.current(of: known)
+    guard current != through else { throw .contradiction("user \(id.text) is in the same page twice") }
+    guard current < through else { return false }
+    discard(known)
+    return true
+  }
+
+  /// Forgets a user as if it had never been, with everything it has.
+  private mutating func discard(_ user: Slot) {
+    var ignored: [SessionChange] = []
+    users.overrides[user] = nil
+    users.bans[user] = nil
+    let before = Moment(tick: Tick(0), wall: WallTime(milliseconds: 0))
+    for session in sessionSlots(of: user) {
+      apply(.ended(sessions.identity[session].id, .shutdown), at: before, into: &ignored)
+    }
+    // The last session takes the row with it, unless the user was seen.
+    guard users.slots.isLive(user) else { return }
+    users.rows[user].lastSeenMinutes = 0
+    removeUserIfUnused(user)
+  }
+
+  private mutating func restore(
+    _ user: PageCursor.User, _ cursor: inout PageCursor, _ header: PageHeader, _ ledger: inout RecoveryLedger, at now: Moment
+  ) throws(PageDefect) {
+    guard let slot = users.insert(user.id, user.kind, in: &blobs) else { throw .contradiction("the table of users is full") }
+    ledger.note(slot)
+    users.rows[slot].lastSeenMinutes = user.lastSeen
+    if let override = cursor.override(of: user, in: &ledger.columns) { users.overrides[slot] = override }
+    if let ban = cursor.ban(of: user, in: &ledger.columns) { users.bans[slot] = ban }
+    ledger.sessions.removeAll(keepingCapacity: true)
+    var last = Slot.none
+    for _ in 0..<user.sessions {
+      let session = try restoreSession(of: slot, id: user.id, behind: last, &cursor, header, &ledger.columns, at: now)
+      ledger.sessions.append(session)
+      last = session
+    }
+    users.rows[slot].lastSession = last
+    users.rows[slot].sessions = UInt32(user.sessions)
+    restoreShown(slot)
+    if user.places > 0 { try restorePlaces(of: slot, user, &cursor, &ledger) }
+    armUser(slot, at: now)
+  }
+
+  private mutating func restoreSession(
+    of user: Slot, id userID: UserID, behind last: Slot, _ cursor: inout PageCursor, _ header: PageHeader,
+    _ columns: inout PageColumns, at now: Moment
+  ) throws(PageDefect) -> Slot {
+    let row = cursor.sessions
+    let id = SessionID(
+      high: UInt64(bitPattern: columns[.sessionHigh][row]), low: UInt64(bitPattern: columns[.sessionLow][row]))
+    guard id.placement == userID.placement, sessions.find(id) == .none else {
+      throw .contradiction("session \(id.text) is there twice, or is not a session of its user")
+    }
+    guard let session = sessions.insert(id) else { throw .contradiction("the table of sessions is full") }
+    guard let device = PageCode.device(columns[.sessionDevice][row]), let status = PageCode.status(columns[.sessionStatus][row])
+    else { throw .contradiction("session \(id.text) has no device or no status") }
+    let created = columns[.sessionCreated][row]
+    sessions.identity[session].user = user
+    sessions.identity[session].previousOfUser = last
+    sessions.identity[session].created = WallTime(milliseconds: created)
+    sessions.identity[session].device = device
+    if last == .none {
+      users.rows[user].firstSession = session
+    } else {
+      sessions.identity[last].nextOfUser = session
+    }
+    let heard = header.wall.milliseconds - columns[.sessionAge][row] * Int64(Tick.milliseconds)
+    let phase = columns[.sessionIsDormant][row] == 1 ? SessionPhase.dormant : .detached
+    sessions.lease[session] = SessionLease(
+      phase: phase, status: status, lastHeard: now.pastTick(at: WallTime(milliseconds: heard)),
+      expires: now.tick(at: WallTime(milliseconds: created + columns[.sessionLifetime][row])),
+      idleTicks: UInt32(columns[.sessionIdle][row]), resumeTicks: UInt32(columns[.sessionResume][row]))
+    counters.phases[Int(phase.rawValue)] += 1
+    sessions.belongings[session].dataVersion = UInt64(bitPattern: columns[.sessionVersion][row])
+    // SAFETY: the bytes are copied into the store at once.
+    sessions.belongings[session].text = blobs.store(cursor.take(.sessionTexts, row, in: &columns))
+    sessions.belongings[session].publicData = blobs.store(cursor.take(.publicData, row, in: &columns))
+    sessions.belongings[session].privateData = blobs.store(cursor.take(.privateData, row, in: &columns))
+    cursor.sessions += 1
+    return session
+  }
+
+  /// Works out what is shown of a user from its sessions: what ``refresh(_:at:reason:into:)`` does, but for the telling.
+  private mutating func restoreShown(_ user: Slot) {
+    var aggregate = SessionAggregate()
+    var session = users.rows[user].firstSession
+    while session != .none {
+      if isVisible(session, at: Tick(0)) {
+        sessions.lease[session].isShown = true
+        count(shown: 1, sessions.identity[session].device, of: user)
+        aggregate.add(
+          effectiveStatus(of: session, at: Tick(0)), sessions.identity[session].device,
+          text: sessions.belongings[session].text)
+      }
+      session = sessions.identity[session].nextOfUser
+    }
+    users.rows[user].shownStatus = aggregate.status
+    users.rows[user].shownDevices = aggregate.devices
+    guard aggregate.status != .offline else { return }
+    if let text = users.overrides[user]?.text {
+      users.rows[user].shownText = blobs.store(text)
+    } else if aggregate.text != .none {
+      users.rows[user].shownText = blobs.store(blobs.bytes(of: aggregate.text))
+    }
+  }
+
+  // MARK: Channels
+
+  private mutating func restorePlaces(
+    of user: Slot, _ loaded: PageCursor.User, _ cursor: inout PageCursor, _ ledger: inout RecoveryLedger
+  ) throws(PageDefect) {
+    ledger.links.removeAll(keepingCapacity: true)
+    var lastPlace = Slot.none
+    for _ in 0..<loaded.places {
+      let row = cursor.places
+      let bytes = [UInt8](cursor.take(.placeNames, row, in: &ledger.columns))
+      guard let name = ChannelName(utf8: bytes) else { throw .contradiction("a channel has a name that is none") }
+      guard let channel = channelNames.retain(name),
+        let place = places.insert(PlaceRow(user: user, channel: channel))
+      else { throw .contradiction("the table of places is full") }
+      if lastPlace == .none { users.rows[user].firstPlace = place } else { places[lastPlace].nextOfUser = place }
+      lastPlace = place
+      try restoreMemberships(of: place, Int(ledger.columns[.placeMemberships][row]), &cursor, &ledger)
+      // A place is told exactly if one of its sessions is shown, which may have changed with the code that reads this.
+      let since = ledger.columns[.placeSince][row]
+      if places[place].isTold { places[place].since = WallTime(milliseconds: since) }
+      cursor.places += 1
+    }
+    try linkMemberships(&ledger)
+  }
+
+  private mutating func restoreMemberships(
+    of place: Slot, _ count: Int, _ cursor: inout PageCursor, _ ledger: inout RecoveryLedger
+  ) throws(PageDefect) {
+    var last = Slot.none
+    for _ in 0..<count {
+      let row = cursor.memberships
+      let ordinal = Int(ledger.columns[.membershipSession][row])
+      guard ordinal < ledger.sessions.count else { throw .contradiction("a membership is of a session that is not there") }
+      let session = ledger.sessions[ordinal]
+      guard let membership = memberships.insert(MembershipRow(session: session, place: place)) else {
+        throw .contradiction("the table of memberships is full")
+      }
+      memberships[membership].meta = blobs.store(cursor.take(.metas, row, in: &ledger.columns))
+      if last == .none { places[place].firstMembership = membership } else { memberships[last].nextOfPlace = membership }
+      last = membership
+      if sessions.lease[session].isShown { places[place].isTold = true }
+      let rank = UInt64(ledger.columns[.membershipRank][row])
+      ledger.links.append(UInt64(ordinal) << 46 | rank << 32 | UInt64(membership.rawValue))
+      cursor.memberships += 1
+    }
+  }
+
+  /// Puts the memberships of each session into the order in which they were.
+  private mutating func linkMemberships(_ ledger: inout RecoveryLedger) throws(PageDefect) {
+    if ledger.links.count > 1 { ledger.links.sort() }
+    var ordinal = UInt64.max
+    var rank: UInt64 = 0
+    var last = Slot.none
+    for link in ledger.links {
+      let membership = Slot(UInt32(truncatingIfNeeded: link))
+      let session = memberships[membership].session
+      if link >> 46 != ordinal {
+        (ordinal, rank, last) = (link >> 46, 0, .none)
+      }
+      guard link >> 32 & 0x3fff == rank else { throw .contradiction("the memberships of a session are not numbered densely") }
+      if last == .none {
+        sessions.belongings[session].firstMembership = membership
+      } else {
+        memberships[last].nextOfSession = membership
+      }
+      sessions.belongings[session].memberships += 1
+      rank += 1
+      last = membership
+    }
+  }
+}
+
+extension Moment {
+  /// The tick at which a wall time was, or will be, if the clock has gone evenly; the first tick for what lies before it.
+  ///
+  /// Unlike ``tick(at:)`` it looks back: an engine's ticks begin high enough for ages that matter.
+  func pastTick(at wall: WallTime) -> Tick {
+    let difference = (wall.milliseconds - self.wall.milliseconds) / Int64(Tick.milliseconds)
+    return Tick(UInt32(clamping: min(Int64(tick.rawValue) + difference, Int64(Tick.never.rawValue) - 1)))
+  }
+}
