@@ -73,6 +73,7 @@ struct ImportTable: Sendable {
       // The C library of the platform, for the thread of the loopback executor.
       others: ["Darwin", "Glibc", "Musl", "Synchronization"]),
     "TidyTests": Row(ours: ["CZstd", "MusterModel"], others: ["Foundation", "Testing"]),
+    "Fuzzing": Row(ours: ["MusterEngine", "MusterModel", "MusterStorage", "MusterTestKit", "MusterWire"]),
     "InteropTests": Row(others: ["Foundation", "Glibc", "Synchronization", "Testing"]),
   ])
 

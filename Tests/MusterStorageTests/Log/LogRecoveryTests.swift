@@ -106,6 +106,24 @@ struct LogRecoveryTests {
     #expect(salvaged.report.recordsReplayed == 10)
   }
 
+  @Test("salvage gives no record twice, though a sound group repeats what came before it")
+  func repeatedGroup() throws {
+    try writeLog()
+    let bytes = try #require(disk.bytes(of: segment(3)))
+    let header = try SegmentHeader(bytes.span.bytes)
+    let start = LogFormat.segmentHeaderBytes
+    let first = GroupHeader(bytes.span.bytes.extracting(start..<bytes.count), salt: header.salt)
+    var repeated = try #require(first)
+    let body = bytes[start + LogFormat.groupHeaderBytes..<start + repeated.bytesInAll]
+    repeated.number = 9
+    disk.plant(segment(3), bytes + repeated.bytes + body)
+    #expect(refusal()?.fault == .repeated)
+    let salvaged = try recover(.salvage)
+    #expect(salvaged.report.recordsReplayed == 12)
+    #expect(salvaged.report.faults.map(\.fault) == [.repeated])
+    #expect(salvaged.report.lost.isEmpty)
+  }
+
   @Test("a damaged header of a segment is refused, and a version from the future by its number, even in salvage")
   func segmentHeaders() throws {
     try writeLog()
