@@ -57,7 +57,9 @@ struct ImportTable: Sendable {
       others: [
         "Configuration", "Crypto", "Hummingbird", "HummingbirdCore", "Logging", "ServiceLifecycle", "Synchronization",
         "SystemPackage", "UnixSignals",
-        // The C library of the platform, for the wall clock.
+        // The wall clock.
+        "Foundation", "FoundationEssentials",
+        // The C library of the platform, for sockets and limits.
         "Darwin", "Glibc", "Musl",
       ],
       families: ["NIO"]),
@@ -74,7 +76,7 @@ struct ImportTable: Sendable {
       // The C library of the platform, for the thread of the loopback executor.
       others: ["Darwin", "Glibc", "Musl", "Synchronization"]),
     "TidyTests": Row(ours: ["CZstd", "MusterModel"], others: ["Foundation", "Testing"]),
-    "Fuzzing": Row(ours: ["MusterModel", "MusterWire"]),
+    "Fuzzing": Row(ours: ["MusterEngine", "MusterModel", "MusterStorage", "MusterTestKit", "MusterWire"]),
     "InteropTests": Row(others: ["Foundation", "Glibc", "Synchronization", "Testing"]),
   ])
 

@@ -99,6 +99,7 @@ package struct SegmentHeader: Sendable, Hashable {
     self.init(
       salt: bytes.word(at: 16, UInt64.self), sequence: bytes.word(at: 24, UInt64.self),
       firstLSN: LSN(bytes.word(at: 32, UInt64.self)), durable: LSN(bytes.word(at: 40, UInt64.self)))
+    guard durable < firstLSN else { throw .damaged }
   }
 }
 
@@ -168,7 +169,7 @@ package struct GroupHeader: Sendable, Hashable {
     // A sound sum over senseless numbers is a program's mistake, or somebody's intent; neither may lead past an end.
     guard bytes.word(at: 4, UInt32.self) == 0, bodyBytes <= LogFormat.groupBodyBytesMax,
       bodyBytes % LogFormat.alignment == 0, records <= LogFormat.groupRecordsMax, (records == 0) == (bodyBytes == 0),
-      firstLSN.rawValue > 0, firstLSN.rawValue <= .max - UInt64(LogFormat.groupRecordsMax)
+      durable < firstLSN, firstLSN.rawValue <= .max - UInt64(LogFormat.groupRecordsMax)
     else { return nil }
   }
 }

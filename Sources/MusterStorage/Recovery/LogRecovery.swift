@@ -164,8 +164,8 @@ package struct LogRecovery {
   }
 
   private func position(of header: GroupHeader, number: UInt64) -> GroupFacts.Position {
-    if header.firstLSN > expected || header.number > number { return .beyond }
-    if header.firstLSN < expected || header.number < number { return .behind }
+    if header.firstLSN != expected { return header.firstLSN > expected ? .beyond : .behind }
+    if header.number != number { return header.number > number ? .beyond : .behind }
     return header.records > 0 && header.endLSN.rawValue <= checkpoint.coveredThrough.rawValue + 1 ? .covered : .next
   }
 

@@ -103,6 +103,7 @@ final class SimulatedFile: DiskFile {
   }
 
   func write(_ bytes: RawSpan, at offset: Int) throws(DiskError) {
+    // SAFETY: the bytes are only read, and the pointer does not leave the closure.
     let bytes = bytes.withUnsafeBytes { [UInt8]($0) }
     try disk.attempt(.write, name, life: life) { state throws(DiskError) in
       try check("write")
