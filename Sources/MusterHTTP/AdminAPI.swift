@@ -14,12 +14,19 @@ package struct AdminAPI: Sendable {
     package var openSockets: @Sendable () -> (webSockets: Int, http: Int)
     /// Begins draining; returns at once.
     package var drain: @Sendable () -> Void
+    /// Makes a snapshot and waits for it; throws a `Refusal` when none can be made.
+    package var snapshot: @Sendable () async throws -> SnapshotView
+    /// How the log is, and what came of the last snapshot, if there was one.
+    package var storage: @Sendable () -> StorageView
 
     package init(
-      openSockets: @escaping @Sendable () -> (webSockets: Int, http: Int), drain: @escaping @Sendable () -> Void
+      openSockets: @escaping @Sendable () -> (webSockets: Int, http: Int), drain: @escaping @Sendable () -> Void,
+      snapshot: @escaping @Sendable () async throws -> SnapshotView, storage: @escaping @Sendable () -> StorageView
     ) {
       self.openSockets = openSockets
       self.drain = drain
+      self.snapshot = snapshot
+      self.storage = storage
     }
   }
 
@@ -78,6 +85,7 @@ package struct AdminAPI: Sendable {
     router.post("v1/heartbeats", use: heartbeats)
     router.post("v1/signals", use: signals)
     router.post("v1/admin/drain", use: drain)
+    router.post("v1/admin/snapshot", use: snapshot)
     return router
   }
 
@@ -95,6 +103,19 @@ package struct AdminAPI: Sendable {
       writer.pair("websockets", integer: sockets.webSockets)
       writer.pair("http", integer: sockets.http)
       writer.endObject()
+      writer.key("storage")
+      writer.value(hooks.storage())
+    }
+  }
+
+  /// Answers `POST /v1/admin/snapshot`.
+  private func snapshot(_ request: Hummingbird.Request, _ context: EdgeContext) async throws -> Response {
+    context.logger.notice("asked for a snapshot by the admin port")
+    do {
+      let snapshot = try await hooks.snapshot()
+      return .json { $0.members(of: snapshot) }
+    } catch let refusal as Refusal {
+      throw Problem(refusal)
     }
   }
 

@@ -32,6 +32,8 @@ struct HTTPHarness: Sendable {
   let readiness = Readiness()
   let drains = Drains()
 
+  private static let snapshot = SnapshotView(file: "1.snapshot", sessions: 5, bytes: 99, coveredThrough: LSN(6))
+
   /// How often draining was asked for.
   final class Drains: Sendable {
     private let count = Atomic<Int>(0)
@@ -61,7 +63,15 @@ struct HTTPHarness: Sendable {
       let drains = harness.drains
       let api = AdminAPI(
         engine: loopback.engine, tokens: PlainTokens(), readiness: harness.readiness, key: key,
-        hooks: .init(openSockets: { (webSockets: 3, http: 1) }, drain: { drains.note() }))
+        hooks: .init(
+          openSockets: { (webSockets: 3, http: 1) }, drain: { drains.note() },
+          snapshot: {
+            guard drains.total == 0 else { throw Refusal(.unavailable, "There is no room.") }
+            return Self.snapshot
+          },
+          storage: {
+            StorageView(status: .accepting, durableThrough: LSN(7), snapshot: Self.snapshot, snapshotError: nil)
+          }))
       try await body(RouterClient(api.router().buildResponder()), harness)
     }
   }
