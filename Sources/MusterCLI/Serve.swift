@@ -15,7 +15,10 @@ struct Serve: AsyncParsableCommand {
       When both ports listen, one line goes to stdout: ready public=HOST:PORT admin=HOST:PORT. Logs go to stderr. \
       On SIGTERM or SIGINT the clients are told when to come back, and the server ends.
 
-      Exit codes: 0 stopped as asked, 1 failed, 64 bad usage or settings, 69 a port cannot be taken.
+      What clients were told is kept in the data directory and comes back with the next start.
+
+      Exit codes: 0 stopped as asked, 1 failed, 64 bad usage or settings, 65 the data directory is not sound, 69 a port or \
+      the data directory is in use, 74 the disk failed.
       """)
 
   @Flag(name: .long, help: "Development mode: believe a bare user id, let guests in, serve loopback only.")
@@ -28,6 +31,18 @@ struct Serve: AsyncParsableCommand {
     name: .long,
     help: ArgumentHelp("Where operators and backends connect (default: 127.0.0.1:7601).", valueName: "host:port"))
   var adminListen: String?
+
+  @Option(name: .long, help: ArgumentHelp("Where log and snapshots are kept (default: snapshots).", valueName: "directory"))
+  var dataDir: String?
+
+  @Option(
+    name: .long,
+    help: "When changes are acknowledged: commit (on disk), interval=MS (synced every so often) or none (default: commit).")
+  var durability: String?
+
+  @Option(
+    name: .long, help: "What a start does with unsound files: strict refuses, salvage takes what is sound (default: strict).")
+  var recover: String?
 
   @Option(name: .long, help: "Data-plane threads (default: one for each core).")
   var threads: Int?
@@ -76,7 +91,7 @@ struct Serve: AsyncParsableCommand {
       }
     } catch let error as ServerError {
       StandardError.print("muster: \(error)")
-      throw ExitCode(69)
+      throw ExitCode(error.exitCode)
     } catch {
       logger.critical("the server failed", metadata: ["error": "\(error)"])
       throw ExitCode(1)
@@ -95,6 +110,9 @@ struct Serve: AsyncParsableCommand {
     if dev { given["dev"] = "true" }
     given["listen"] = listen ?? given["listen"]
     given["admin_listen"] = adminListen ?? given["admin_listen"]
+    given["data_dir"] = dataDir ?? given["data_dir"]
+    given["durability"] = durability ?? given["durability"]
+    given["recover"] = recover ?? given["recover"]
     given["threads"] = threads.map { "\($0)" } ?? given["threads"]
     given["log_level"] = logLevel ?? given["log_level"]
     return given

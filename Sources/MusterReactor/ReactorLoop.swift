@@ -15,12 +15,13 @@
   /// ### Isolation
   /// Callable from any thread, except where a method says otherwise.
   /// ### Lifetime
-  /// The thread holds the loop until ``stop()``.
+  /// The thread holds the loop until the transport is shut down.
   package final class ReactorLoop: PlaneExecutor {
     /// What other threads have for this one, in their order.
     enum Letter: Sendable {
       case connect(ConnectionShard)
       case turns(@Sendable () -> Void)
+      case endTurns
       case socket(Arrival)
       case listen(ListeningSocket)
       case stopAccepting
@@ -68,6 +69,11 @@
     package func start(turn: @escaping @Sendable () -> Void) {
       post(.turns(turn))
       requestTurn()
+    }
+
+    /// Ends the turns; the thread goes on, with its sockets and with jobs, until the transport is shut down.
+    package func stop() {
+      post(.endTurns)
     }
 
     package func requestTurn() {
@@ -126,7 +132,7 @@
 
     // MARK: The thread
 
-    /// Starts the thread; it drives the edge until ``stop()``.
+    /// Starts the thread; it drives the edge until it is told to end.
     func run(_ edge: ReactorEdge, named name: String) throws(ReactorError) -> pthread_t {
       guard edge.watchWakeUp(wakeUp) else { throw ReactorError("epoll_ctl") }
       var thread = pthread_t()
@@ -217,6 +223,7 @@
         case .turns(let turn):
           precondition(state.turn == nil, "the turns of a plane are started once")
           state.turn = turn
+        case .endTurns: state.turn = nil
         case .socket(let arrival):
           socketsWaiting.subtract(1, ordering: .relaxed)
           edge.take(arrival, now: ReactorClock.read())

@@ -51,14 +51,3 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
     }
   }
 }
-
-/// Why a server does not run, or stopped running.
-package enum ServerError: Error, CustomStringConvertible {
-  case cannotListen(setting: String, address: ListenAddress, reason: String)
-
-  package var description: String {
-    switch self {
-    case .cannotListen(let setting, let address, let reason): "\(setting): cannot listen on \(address): \(reason)"
-    }
-  }
-}

@@ -17,7 +17,7 @@ package struct ServerAddresses: Sendable, Hashable {
   package var admin: ListenAddress
 }
 
-/// A whole server, put together from its configuration: one engine, its planes, the public port and the admin port.
+/// A whole server, from its configuration: one engine with what it remembers, its planes, the public port and the admin port.
 ///
 /// ### Lifetime
 /// ``run(stopsOnSignals:onReady:)`` once; everything is made in it and gone after it.
@@ -35,98 +35,61 @@ package struct MusterServer: Sendable {
     self.logger = logger
   }
 
-  /// Serves until it is asked to stop, then drains.
+  /// Recovers what the last run has left, serves until it is asked to stop, then drains, syncs and makes a snapshot.
   ///
   /// - Parameters:
   ///   - stopsOnSignals: Whether SIGTERM and SIGINT ask it to stop.
   ///   - onReady: Called once, when both ports listen.
-  /// - Throws: ``ServerError`` when a port cannot be taken.
+  /// - Throws: ``ServerError`` when a port cannot be taken, or when the data directory cannot be used, is not sound, or fails.
   package func run(stopsOnSignals: Bool = false, onReady: @escaping @Sendable (ServerAddresses) -> Void) async throws {
+    let parts = try ServerParts(configuration, logger: logger)
     let control = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    var failure: (any Error)?
-    do {
-      try await serve(control: control, signals: stopsOnSignals ? [.sigterm, .sigint] : [], onReady: onReady)
-    } catch {
-      failure = error
+    let served = await Self.result {
+      try await parts.begin()
+      try await serve(parts, control: control, signals: stopsOnSignals ? [.sigterm, .sigint] : [], onReady: onReady)
     }
+    // Clients are gone, and the engine still turns: now what it knows can be written down.
+    let ended = await Self.result { try await parts.end() }
     await EventLoops.end(control)
-    if let failure { throw failure }
+    try served.get()
+    try ended.get()
+  }
+
+  private static func result(_ body: () async throws -> Void) async -> Result<Void, any Error> {
+    do { return .success(try await body()) } catch { return .failure(error) }
   }
 
   private func serve(
-    control: MultiThreadedEventLoopGroup, signals: [UnixSignal], onReady: @escaping @Sendable (ServerAddresses) -> Void
+    _ parts: ServerParts, control: MultiThreadedEventLoopGroup, signals: [UnixSignal],
+    onReady: @escaping @Sendable (ServerAddresses) -> Void
   ) async throws {
-    let tokens = configuration.tokenSecret.map { TokenMint(secret: Array($0.utf8)) } ?? TokenMint()
-    let authenticator = TokenAuthenticator(tokens: tokens, isDevelopment: configuration.isDevelopment)
-    let origins = configuration.originPolicy
-    let limits = limits
-    let judge = UpgradeJudge(origins: origins)
-    let admission = Admission(limits: limits)
-    let dataPlane = try makeDataPlane(
-      DataPlaneParts(
-        limits: limits, engine: configuration.engine, judge: judge, admission: admission, authenticator: authenticator,
-        tokens: tokens, logger: logger))
-    let engine = PresenceEngine(
-      configuration: configuration.engine, executors: dataPlane.executors, sinks: dataPlane.sinks, clock: SystemClock(),
-      journal: MemoryJournal(), random: SystemRandom())
-    dataPlane.connect(to: engine)
-    engine.start()
-    let readiness = Readiness()
-    let ready = ReadyNotice(readiness, onReady)
+    let ready = ReadyNotice(parts.readiness, onReady)
     let stopping = StopSwitch()
-    let publicAPI = PublicAPI(
-      engine: engine, authenticator: authenticator, tokens: tokens, readiness: readiness, origins: origins,
-      cookie: configuration.cookie, bodyBytesMax: configuration.limits.bodyBytesMax)
-    let adminAPI = AdminAPI(
-      engine: engine, tokens: tokens, readiness: readiness, key: configuration.apiKey,
-      hooks: .init(openSockets: { admission.sockets }, drain: { stopping.stop() }))
-    let publicPort = dataPlane.makePort(
-      address: configuration.listen, responder: publicAPI.router().buildResponder(),
+    let publicPort = parts.dataPlane.makePort(
+      address: configuration.listen, responder: parts.publicAPI.router().buildResponder(),
       onListening: { ready.publicPortListens(at: $0) })
+    let adminAPI = parts.adminAPI(onDrain: { stopping.stop() })
     let adminPort = Listener(
       setting: "admin_listen", address: configuration.adminListen, responder: adminAPI.router().buildResponder(),
       server: .http1(configuration: adminChannel), group: control, logger: logger,
       onListening: { ready.adminPortListens(at: $0) })
+    let watch = StorageWatch(
+      journal: parts.storage.journal, readiness: parts.readiness, logger: logger, onFailure: { stopping.stop() })
     let drain = DrainService(
-      engine: engine, judge: judge, admission: admission, readiness: readiness, spread: configuration.drainSpread, logger: logger)
+      engine: parts.engine, judge: parts.judge, admission: parts.admission, readiness: parts.readiness,
+      spread: configuration.drainSpread, logger: logger)
 
     // The last stops first.
     // A port that cannot be taken stops the others in peace, too, and not without a word to clients that were quick.
-    let ports = ([adminPort, publicPort] as [any Service]).map {
+    let others = ([adminPort, publicPort, watch] as [any Service]).map {
       ServiceGroupConfiguration.ServiceConfiguration(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup)
     }
     var group = ServiceGroupConfiguration(
-      services: ports + [.init(service: drain)], gracefulShutdownSignals: signals, logger: serviceLogger)
+      services: others + [.init(service: drain)], gracefulShutdownSignals: signals, logger: serviceLogger)
     group.maximumGracefulShutdownDuration = configuration.drainSpread + DrainService.patience + .seconds(3)
     let services = ServiceGroup(configuration: group)
     stopping.arm { await services.triggerGracefulShutdown() }
-    do {
-      try await services.run()
-      await dataPlane.shutDown()
-    } catch {
-      await dataPlane.shutDown()
-      throw error
-    }
-  }
-
-  private func makeDataPlane(_ parts: DataPlaneParts) throws -> any DataPlane {
-    let threads = configuration.planes(cores: System.coreCount)
-    #if os(Linux)
-      if configuration.transport == .reactor { return try ReactorDataPlane(threads: threads, parts) }
-    #endif
-    return NIODataPlane(threads: threads, parts)
-  }
-
-  /// The limits of the edge, with what the process may have open.
-  private var limits: GatewayLimits {
-    var limits = configuration.limits
-    limits.socketsMax = Descriptors.raiseLimit() - Descriptors.reserved
-    if limits.connectionsMax > limits.socketsMax {
-      logger.info(
-        "the process may have fewer open sockets than connections_max; the limit of open files sets that",
-        metadata: ["connections_max": "\(limits.connectionsMax)", "sockets_max": "\(limits.socketsMax)"])
-    }
-    return limits
+    try await services.run()
   }
 
   private var adminChannel: HTTP1Channel.Configuration {
@@ -142,18 +105,6 @@ package struct MusterServer: Sendable {
     var logger = logger
     if logger.logLevel > .debug { logger.logLevel = .error }
     return logger
-  }
-}
-
-extension ServerConfiguration {
-  /// Which pages may use the public port.
-  fileprivate var originPolicy: OriginPolicy {
-    if isDevelopment && origins.isEmpty { return .any }
-    return OriginPolicy(origins) ?? .sameHost
-  }
-
-  fileprivate var cookie: PublicAPI.Cookie {
-    .init(sameSite: cookieSameSite.attribute, isSecure: !listen.isLoopback)
   }
 }
 

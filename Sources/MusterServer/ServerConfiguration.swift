@@ -2,6 +2,7 @@ package import Logging
 import MusterAccess
 package import MusterEdge
 package import MusterEngine
+package import MusterStorage
 
 /// Everything that can be set about a server.
 package struct ServerConfiguration: Sendable {
@@ -17,7 +18,7 @@ package struct ServerConfiguration: Sendable {
   package var isDevelopment = false
   /// What the admin port asks for as bearer token; `nil` asks for nothing, which only loopback may.
   package var apiKey: String?
-  /// From which the key of the session tokens is made; `nil` makes a new one at each start.
+  /// From which the key of the session tokens is made; `nil` takes the one that is kept in the data directory.
   package var tokenSecret: String?
   /// Web pages that may talk to the public port; empty allows the own host, in development any.
   package var origins: [String] = []
@@ -25,6 +26,9 @@ package struct ServerConfiguration: Sendable {
   package var logLevel = Logger.Level.info
   /// Over how long a stopping server spreads the return of its clients.
   package var drainSpread: Duration = .seconds(3)
+  /// Where log, snapshots and the secret of the session tokens are kept.
+  package var dataDirectory = "snapshots"
+  package var storage = StorageOptions()
   package var limits = GatewayLimits()
   package var engine = EngineConfiguration()
 
@@ -79,6 +83,8 @@ package struct ServerConfiguration: Sendable {
     check(
       "drain_spread", (.zero ... .seconds(300)).contains(drainSpread),
       "\(DurationText.text(drainSpread)) is not within 0s to 300s")
+    check("data_dir", !dataDirectory.isEmpty, "it must name a directory")
+    for problem in storage.problems() { check("durability", false, problem) }
     check("origins", OriginPolicy(origins) != nil, "every entry must be * or an origin like https://chat.example.com")
     if let apiKey {
       check("api_key", (16...512).contains(apiKey.utf8.count), "it has \(apiKey.utf8.count) bytes, allowed are 16 to 512")

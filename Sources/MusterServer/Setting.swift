@@ -1,5 +1,6 @@
 import Logging
 import MusterEngine
+import MusterStorage
 
 /// One thing that can be set: its name everywhere, and how its text and its value become each other.
 ///
@@ -125,6 +126,30 @@ extension Setting {
       configuration[keyPath: path] = value
     } show: {
       $0[keyPath: path].rawValue
+    }
+  }
+
+  /// When replies may be sent: `commit`, `interval=<ms>` or `none`.
+  static func durability(_ name: String, _ path: any Path<LogDurability>, _ summary: String) -> Setting {
+    Setting(name, summary) { text, configuration throws(NotAValue) in
+      let parts = text.lowercased().split(separator: "=", maxSplits: 1)
+      switch (parts.first, parts.count) {
+      case ("commit", 1):
+        configuration[keyPath: path] = .commit
+      case ("none", 1):
+        configuration[keyPath: path] = .none
+      case ("interval", 2):
+        guard let milliseconds = Int(parts[1]) else { fallthrough }
+        configuration[keyPath: path] = .interval(.milliseconds(milliseconds))
+      default:
+        throw NotAValue(expected: "commit, interval=MILLISECONDS (as in interval=200) or none")
+      }
+    } show: {
+      switch $0[keyPath: path] {
+      case .commit: "commit"
+      case .none: "none"
+      case .interval(let interval): "interval=\(interval.milliseconds)"
+      }
     }
   }
 

@@ -2,10 +2,11 @@ import Logging
 import MusterEdge
 import MusterEngine
 import MusterModel
+import MusterStorage
 
 extension Setting {
   /// Every setting of a server outside the namespaces, in the order in which they are shown.
-  package static let all: [Setting] = server + edge + times + sessions + limits
+  package static let all: [Setting] = server + storage + edge + times + sessions + limits
 
   private static let server: [Setting] = [
     .address("listen", \.listen, "where clients connect"),
@@ -17,7 +18,20 @@ extension Setting {
     .text("node", \.engine.node, "the name of this node as clients see it"),
     .duration("drain_spread", \.drainSpread, "over how long a stopping server spreads the return of its clients"),
     .secret("api_key", \.apiKey, "what the admin port asks for as bearer token; needed off loopback"),
-    .secret("token_secret", \.tokenSecret, "from which the key of session tokens is made; random at each start when not set"),
+    .secret("token_secret", \.tokenSecret, "from which the key of session tokens is made; not set: the one kept in data_dir"),
+  ]
+
+  private static let storage: [Setting] = [
+    .text(
+      "data_dir", \.dataDirectory, "the directory of log and snapshots; made when there is none, held by one server at a time"),
+    .durability(
+      "durability", \.storage.log.durability,
+      "when changes are acknowledged: commit (on disk), interval=MS (synced every so often) or none (snapshots only)"),
+    .choice("recover", \.recovery, "what a start does with files that are not sound: strict refuses, salvage takes what is"),
+    .duration("recovery_window", \.engine.recoveryWindow, "how long sessions that were present stay shown after a restart"),
+    .duration("snapshot_interval", \.storage.checkpointInterval, "how often a snapshot is made, if anything has changed"),
+    .count("snapshot_log_bytes", \.storage.checkpointLogBytes, "so much log makes a snapshot due earlier"),
+    .count("segment_bytes", \.storage.log.segmentBytes, "how long one file of the log becomes; so much room is taken in advance"),
   ]
 
   private static let edge: [Setting] = [
@@ -121,5 +135,18 @@ extension ServerConfiguration {
         engine.namespaces[name] = newValue
       }
     }
+  }
+}
+
+extension ServerConfiguration {
+  /// What recovery does with what is not sound, as a setting.
+  enum Recovery: String, Sendable, CaseIterable {
+    case strict
+    case salvage
+  }
+
+  fileprivate var recovery: Recovery {
+    get { storage.mode == .strict ? .strict : .salvage }
+    set { storage.mode = newValue == .strict ? .strict : .salvage }
   }
 }

@@ -1,12 +1,10 @@
 package import MusterEngine
 package import MusterModel
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
 #endif
 
 /// The clocks of the system.
@@ -29,8 +27,7 @@ package struct SystemClock: EngineClock {
   }
 
   package var wall: WallTime {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return WallTime(milliseconds: Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000)
+    // Not `clock_gettime`: which module the members of `timespec` belong to depends on what else is built.
+    WallTime(milliseconds: Int64(Date.now.timeIntervalSince1970 * 1_000))
   }
 }

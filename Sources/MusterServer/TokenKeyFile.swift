@@ -9,6 +9,9 @@ enum TokenKeyFile {
   private static let draft = "token.key.new"
   private static let secretBytes = 32
 
+  /// Whether a file of the data directory belongs to this.
+  static func isKnown(_ file: String) -> Bool { file == name || file == draft }
+
   /// Reads the secret, or makes one.
   ///
   /// - Throws: ``TokenKeyError`` when the file is not what this made, or `DiskError`.

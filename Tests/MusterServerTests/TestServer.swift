@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import MusterServer
 import Testing
@@ -25,8 +26,11 @@ struct TestServer: Sendable {
     on transport: ServerConfiguration.Transport, _ configure: (inout ServerConfiguration) -> Void,
     _ body: @escaping @Sendable (TestServer) async throws -> Void
   ) async throws {
+    let directory = FileManager.default.temporaryDirectory.appending(path: "muster-test-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: directory) }
     var configuration = ServerConfiguration()
     configuration.transport = transport
+    configuration.dataDirectory = directory.path
     configuration.listen = ListenAddress(host: "127.0.0.1", port: 0)
     configuration.adminListen = ListenAddress(host: "127.0.0.1", port: 0)
     configuration.isDevelopment = true

@@ -30,6 +30,8 @@ final class Server: @unchecked Sendable {
   }
 
   let process: ChildProcess
+  /// Where it keeps its log, unless the settings say otherwise; gone with the server.
+  private let directory = FileManager.default.temporaryDirectory.appending(path: "muster-interop-\(UUID().uuidString)")
   let `public`: Address
   let admin: Address
 
@@ -37,8 +39,9 @@ final class Server: @unchecked Sendable {
   ///
   /// `MUSTER_TRANSPORT` of the tests themselves goes along, so that one run covers one transport.
   init(_ settings: [String: String] = [:]) throws {
-    let transport = ProcessInfo.processInfo.environment["MUSTER_TRANSPORT"].map { ["transport": $0] } ?? [:]
-    let variables = settings.merging(transport) { given, _ in given }.map { ("MUSTER_\($0.key.uppercased())", $0.value) }
+    var defaults = ["data_dir": directory.path]
+    defaults["transport"] = ProcessInfo.processInfo.environment["MUSTER_TRANSPORT"]
+    let variables = settings.merging(defaults) { given, _ in given }.map { ("MUSTER_\($0.key.uppercased())", $0.value) }
     process = try ChildProcess(
       [Self.binary.path, "serve", "--dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"],
       environment: Dictionary(uniqueKeysWithValues: variables))
@@ -52,6 +55,10 @@ final class Server: @unchecked Sendable {
     }
     `public` = try Address(#require(fields["public"]))
     admin = try Address(#require(fields["admin"]))
+  }
+
+  deinit {
+    try? FileManager.default.removeItem(at: directory)
   }
 
   /// The program under test: `MUSTER_BINARY`, or what the package's build has put beside these tests.

@@ -11,7 +11,11 @@ extension Interop {
     }
 
     private func run(_ arguments: [String], environment: [String: String] = [:]) throws -> Outcome {
-      let process = try ChildProcess([Server.binary.path] + arguments, environment: environment)
+      let directory = FileManager.default.temporaryDirectory.appending(path: "muster-interop-\(UUID().uuidString)")
+      defer { try? FileManager.default.removeItem(at: directory) }
+      let process = try ChildProcess(
+        [Server.binary.path] + arguments,
+        environment: environment.merging(["MUSTER_DATA_DIR": directory.path]) { given, _ in given })
       let output = try process.readToEnd("the end of muster", by: .after(.seconds(30)))
       return Outcome(exit: try process.waitForExit(by: .after()), output: output, log: process.log)
     }
@@ -48,7 +52,7 @@ extension Interop {
     func help() throws {
       let result = try run(["--help"])
       #expect(result.exit == .code(0))
-      for command in ["serve", "bench"] { #expect(result.output.contains(command), "\(result.output)") }
+      for command in ["serve", "bench", "drill", "inspect"] { #expect(result.output.contains(command), "\(result.output)") }
       let serve = try run(["serve", "--help"])
       #expect(serve.exit == .code(0))
       for flag in ["--dev", "--listen", "--admin-listen", "--config"] { #expect(serve.output.contains(flag), "\(serve.output)") }
