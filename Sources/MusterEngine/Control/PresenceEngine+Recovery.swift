@@ -27,7 +27,7 @@ package struct RecoveryCounts: Sendable, Hashable {
 
 /// Snapshots and recovery, for whoever owns the files.
 ///
-/// Recovery comes before ``start()``, in this order: ``load(_:progress:)`` if there is a snapshot, ``replay(_:fuzzyThrough:)`` for the
+/// Recovery comes before ``start()``, in this order: ``load(_:progress:)`` if there is a snapshot, ``replay(_:fuzzyThrough:hasGaps:)`` for the
 /// log behind it, ``finishRecovery(through:)``. After an error the engine is of no use.
 extension PresenceEngine {
   // MARK: Snapshots

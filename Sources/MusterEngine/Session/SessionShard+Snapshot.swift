@@ -117,6 +117,7 @@ extension SessionShard {
     var offset = 0
     while offset < frame.count {
       guard let length = PageHeader.length(of: frame, at: offset) else { throw .page(.cutShort) }
+      // SAFETY: the length was checked against what is left, and the page is read while the frame is there.
       let page = UnsafeRawBufferPointer(rebasing: frame[offset..<offset + length])
       done.sessions += try state.restore(page, placement: context.placement, ledger: &ledger, at: now)
       done.pages += 1

@@ -26,6 +26,7 @@ struct PageBytes: ~Copyable {
 
   @inline(__always)
   mutating func append(_ bytes: UnsafeRawBufferPointer) {
+    // SAFETY: the bytes are the caller's, and are only read.
     guard let source = bytes.baseAddress, bytes.count > 0 else { return }
     // SAFETY: the target has room for as many bytes, and is nobody else's.
     reserve(bytes.count).copyMemory(from: source, byteCount: bytes.count)
@@ -96,6 +97,7 @@ struct PageBytes: ~Copyable {
   @inline(never)
   private mutating func grow(toHold needed: Int) {
     let larger = max(needed, capacity * 2)
+    // SAFETY: the new memory is larger than what is copied, and the old is let go once nothing refers to it.
     let roomier = UnsafeMutableRawPointer.allocate(byteCount: larger, alignment: 8)
     roomier.copyMemory(from: start, byteCount: count)
     start.deallocate()

@@ -20,6 +20,7 @@ package struct PageChecker: ~Copyable {
     var found = (pages: 0, sessions: 0)
     while offset < frame.count {
       guard let length = PageHeader.length(of: frame, at: offset) else { return nil }
+      // SAFETY: the length was checked against what is left, and the page is read while the frame is there.
       let page = UnsafeRawBufferPointer(rebasing: frame[offset..<offset + length])
       guard let header = try? columns.unpack(page), header.shard == shard, header.through <= through else { return nil }
       found.pages += 1

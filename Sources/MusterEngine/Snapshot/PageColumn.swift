@@ -128,6 +128,7 @@ struct PageColumn: ~Copyable {
 
   @inline(never)
   private mutating func grow(toHold needed: Int) {
+    // SAFETY: the new memory is larger than what is copied, and the old is let go once nothing refers to it.
     let roomier = UnsafeMutablePointer<Int64>.allocate(capacity: max(needed, capacity * 2))
     roomier.update(from: values, count: count)
     values.deallocate()

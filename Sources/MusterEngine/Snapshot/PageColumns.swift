@@ -59,7 +59,7 @@ struct PageColumns: ~Copyable {
 
   // SAFETY: one initialised column for each case, owned by this value alone and freed in `deinit`.
   private let numbers: UnsafeMutablePointer<PageColumn>
-  // SAFETY: likewise.
+  // SAFETY: one initialised text for each case, owned and freed in the same way.
   private let texts: UnsafeMutablePointer<PageBytes>
   private var packed = PageBytes()
 

@@ -33,7 +33,7 @@ package final class Checkpointer: Sendable {
   /// By how much the thread yields to others, as `nice` counts.
   private static let niceness: Int32 = 10
 
-  /// Makes a checkpointer; nothing happens before ``start(_:)``.
+  /// Makes a checkpointer; nothing happens before ``start(_:covered:)``.
   ///
   /// - Parameters:
   ///   - checkpoint: What to make, again and again.
