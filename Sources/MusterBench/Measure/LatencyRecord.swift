@@ -25,6 +25,18 @@ package struct LatencyRecord: Sendable {
     histogram.add(other.histogram)
   }
 
+  /// Takes in so many latencies of one length at once, in nanoseconds.
+  package mutating func record(_ nanoseconds: UInt64, times: Int) {
+    histogram.record(min(nanoseconds, Self.nanosecondsMax), count: UInt64(max(0, times)))
+  }
+
+  /// What was recorded, by length; as exact as the record itself.
+  ///
+  /// - Complexity: O(buckets that are not empty).
+  package var buckets: [(nanoseconds: UInt64, count: Int)] {
+    histogram.recordedValues().map { (histogram.lowestEquivalentForValue($0.value), Int($0.count)) }
+  }
+
   /// The latency that `percentile` percent of all do not exceed, in microseconds; 0 when nothing was recorded.
   package func microseconds(percentile: Double) -> Double {
     Double(histogram.valueAtPercentile(percentile)) / 1e3
