@@ -73,6 +73,7 @@ struct ImportTable: Sendable {
       // The C library of the platform, for the thread of the loopback executor.
       others: ["Darwin", "Glibc", "Musl", "Synchronization"]),
     "TidyTests": Row(ours: ["CZstd", "MusterModel"], others: ["Foundation", "Testing"]),
+    "Fuzzing": Row(ours: ["MusterModel", "MusterWire"]),
     "InteropTests": Row(others: ["Foundation", "Glibc", "Synchronization", "Testing"]),
   ])
 
@@ -84,7 +85,8 @@ struct ImportTable: Sendable {
     guard target.hasSuffix("Tests"), var row = rows[String(target.dropLast("Tests".count))] else { return nil }
     row.ours.formUnion([String(target.dropLast("Tests".count)), "MusterTestKit"])
     row.others.formUnion(["Foundation", "Glibc", "Synchronization", "Testing"])
-    if row.others.contains("Hummingbird") { row.others.insert("HummingbirdTesting") }
+    // A channel that is none, for the context of a request.
+    if row.others.contains("Hummingbird") { row.others.insert("NIOEmbedded") }
     return row
   }
 

@@ -234,6 +234,17 @@ extension ConnectionState {
     counters.heartbeats += 1
   }
 
+  /// Notes a `beat`, if the connection has said hello.
+  ///
+  /// O(1), no allocation.
+  @inline(__always)
+  package mutating func beat(_ connection: ConnectionID, at now: Tick) -> Bool {
+    guard let slot = slot(of: connection), rows[slot].phase != .open else { return false }
+    rows[slot].lastHeard = now
+    counters.heartbeats += 1
+    return true
+  }
+
   /// Whether a connection has said hello, and has not gone since.
   package func hasGreeted(_ connection: ConnectionID) -> Bool {
     slot(of: connection).map { rows[$0].phase != .open } ?? false

@@ -17,18 +17,18 @@
 /// A plain value without a lock. `~Copyable`, since it owns its pages.
 package struct Column<Element>: ~Copyable {
   /// How many rows one page holds.
-  package static var pageRows: Int { 1 << pageBits }
+  @inlinable @inline(__always) package static var pageRows: Int { 1 << pageBits }
   /// How many rows are brought to life at once.
   package static var stepRows: Int { 256 }
-  private static var pageBits: Int { 12 }
+  @inlinable @inline(__always) static var pageBits: Int { 12 }
 
   // SAFETY: only a name; see `pages`.
-  private typealias Page = UnsafeMutablePointer<Element>
+  @usableFromInline typealias Page = UnsafeMutablePointer<Element>
 
   private let owner: Owner
   // SAFETY: the owner's directory, kept here so that a row is reached without a look at the owner. It is valid as long as the
   // owner, which lives as long as this value, and is replaced whenever the owner replaces it.
-  private var pages: UnsafeMutablePointer<Page>
+  @usableFromInline var pages: UnsafeMutablePointer<Page>
   /// The number of rows that can be used: a multiple of ``stepRows``.
   package private(set) var rows = 0
 
@@ -64,17 +64,18 @@ package struct Column<Element>: ~Copyable {
   ///
   /// - Precondition: The slot is below ``rows``. Checked in debug builds only; this is the path of every heartbeat.
   /// - Complexity: O(1), two loads.
+  @inlinable
   package subscript(slot: Slot) -> Element {
     // SAFETY: the address is that of an initialised row (I1) that does not move (I2). The compiler holds `self` for reading or
     // writing for as long as it uses the address, and the pages are freed only with `self`, by its owner.
-    @inline(__always)
+    @inlinable @inline(__always)
     unsafeAddress { UnsafePointer(address(of: slot)) }
-    @inline(__always)
+    @inlinable @inline(__always)
     unsafeMutableAddress { address(of: slot) }
   }
 
-  @inline(__always)
-  private func address(of slot: Slot) -> UnsafeMutablePointer<Element> {
+  @inlinable @inline(__always)
+  func address(of slot: Slot) -> UnsafeMutablePointer<Element> {
     let row = Int(slot.rawValue)
     assert(row < rows, "row \(row) is outside of a column of \(rows) rows")
     // SAFETY: the row is below `rows` (asserted above, the caller's duty in release builds), so its page is in the directory.
