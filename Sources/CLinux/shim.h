@@ -17,17 +17,12 @@ struct sockaddr;
 int accept4(int socket, struct sockaddr *address, unsigned int *length, int flags);
 int pthread_setname_np(unsigned long thread, const char *name);
 
-// Starting a program with what `posix_spawn` cannot do: a processor of its own, and an end with whoever started it.
-int fork(void);
-int setpgid(int process, int group);
-int dup2(int from, int to);
-int prctl(int option, ...);
-long syscall(long number, ...);
-int execve(const char *path, char *const arguments[], char *const environment[]);
-void _exit(int status) __attribute__((__noreturn__));
+// Starting a program with what `posix_spawn` cannot do: a processor of its own, and an end with whoever started it. The calls
+// are declared where they are used, so that they do not become this module's.
 
 // Lets the calling thread run on one processor only, the first being 0; 0, or −1 with errno.
 static inline int muster_pin(int processor) {
+  long syscall(long number, ...);
   unsigned long set[16] = {0};
   int bits = 8 * sizeof set[0];
   if (processor < 0 || processor >= 16 * bits) return -1;
@@ -40,6 +35,12 @@ static inline int muster_pin(int processor) {
 // signal handler may make. The result is its id, or −1 with errno.
 static inline int muster_spawn(
     const char *path, char *const *arguments, char *const *environment, int input, int output, int error, int processor) {
+  int fork(void);
+  int setpgid(int process, int group);
+  int dup2(int from, int to);
+  int prctl(int option, ...);
+  int execve(const char *path, char *const arguments[], char *const environment[]);
+  void _exit(int status) __attribute__((__noreturn__));
   int child = fork();
   if (child != 0) return child;
   setpgid(0, 0);

@@ -34,7 +34,12 @@ package struct LatencyRecord: Sendable {
   ///
   /// - Complexity: O(buckets that are not empty).
   package var buckets: [(nanoseconds: UInt64, count: Int)] {
-    histogram.recordedValues().map { (histogram.lowestEquivalentForValue($0.value), Int($0.count)) }
+    var buckets = histogram.recordedValues().map {
+      (nanoseconds: histogram.lowestEquivalentForValue($0.value), count: Int($0.count))
+    }
+    // The longest is known exactly, and percentiles near the end are cut to it.
+    if let last = buckets.indices.last { buckets[last].nanoseconds = histogram.maxRecorded }
+    return buckets
   }
 
   /// The latency that `percentile` percent of all do not exceed, in microseconds; 0 when nothing was recorded.
