@@ -47,7 +47,7 @@ test-address: ## Run the libraries' tests under the address sanitizer
 	@.ci/install run
 	$(strict) test $(flags) --scratch-path $(SCRATCH)/address --sanitize address --skip '^(InteropTests|TidyTests)\.'
 
-bench: ## Build for release and measure a server on this machine
+bench: ## Build for release, measure beside peers and plot, in under 20 minutes (ARGS=--quick: in a few)
 	@.ci/install run
 	$(SWIFT) build -c release --scratch-path $(SCRATCH) --product muster
 	@.ci/bench "$$($(SWIFT) build -c release --scratch-path $(SCRATCH) --show-bin-path)/muster" $(ARGS)

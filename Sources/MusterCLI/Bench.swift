@@ -15,7 +15,10 @@ struct Bench: ParsableCommand {
 
       Exit codes: 0 all went as it should, 1 something was refused, lost or wrong (the report says what), 64 bad usage.
       """,
-    subcommands: [BenchConnect.self, BenchBeat.self, BenchChurn.self, BenchFanout.self])
+    subcommands: [
+      BenchConnect.self, BenchBeat.self, BenchChurn.self, BenchFanout.self, BenchStorm.self, BenchRelay.self, BenchCompare.self,
+      BenchScale.self,
+    ])
 }
 
 /// `muster bench connect`: connections alone.
@@ -151,6 +154,66 @@ struct BenchFanout: ParsableCommand {
     FanoutLoad(
       settings: options.settings(connections: observers), observers: observers, actors: actors, perSecond: rate,
       channel: channel, warmUp: times.warmup.duration, duration: times.duration.duration)
+  }
+
+  func validate() throws { try options.check(load) }
+
+  func run() throws { try options.run(load) }
+}
+
+/// `muster bench storm`: everybody reconnects at once.
+struct BenchStorm: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "storm",
+    abstract: "Drop all connections at once and bring them back: time to full, latency, CPU per reconnect.")
+
+  @Option(help: "How many connections.")
+  var connections = 10_000
+
+  @Option(help: "Between their first packet and the answer to their hello at once, in the storm (default: all).")
+  var stormAtOnce: Int?
+
+  @Flag(help: "Come back as somebody new instead of going on with the session.")
+  var fresh = false
+
+  @OptionGroup var options: BenchOptions
+
+  private var load: StormLoad {
+    StormLoad(settings: options.settings(connections: connections), atOnceMax: stormAtOnce ?? connections, resumes: !fresh)
+  }
+
+  func validate() throws { try options.check(load) }
+
+  func run() throws { try options.run(load) }
+}
+
+/// `muster bench relay`: heartbeats of many sessions in binary batches.
+struct BenchRelay: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "relay",
+    abstract: "Open sessions over a few connections and send their heartbeats in binary batches: CPU per heartbeat, latency.",
+    discussion: "--url is where the server takes relays (muster.relay.v1).")
+
+  @Option(help: "Connections of the relay.")
+  var connections = 4
+
+  @Option(help: "Sessions, over all connections.")
+  var sessions = 100_000
+
+  @Option(help: "Heartbeats in one batch.")
+  var batch = 1_000
+
+  @Option(help: "Heartbeats per second, over all connections.")
+  var rate = 1_000_000.0
+
+  @OptionGroup var times: BenchTimes
+
+  @OptionGroup var options: BenchOptions
+
+  private var load: RelayLoad {
+    RelayLoad(
+      settings: options.settings(connections: connections), sessions: sessions, batch: batch, perSecond: rate,
+      warmUp: times.warmup.duration, duration: times.duration.duration)
   }
 
   func validate() throws { try options.check(load) }

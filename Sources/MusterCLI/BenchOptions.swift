@@ -23,6 +23,9 @@ struct BenchOptions: ParsableArguments {
   @Option(help: "Where the server takes WebSockets.")
   var url = "ws://127.0.0.1:7600/v1/connect"
 
+  @Option(help: "What the server speaks: \(Dialect.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var dialect = Dialect.muster
+
   @Option(help: "Connection n says hello as this with n behind it; the server must be in development mode.")
   var userPrefix = "bench-"
 
@@ -41,6 +44,13 @@ struct BenchOptions: ParsableArguments {
   @Option(help: "Threads of the generator.")
   var threads = 1
 
+  @Option(help: "Processes of the generator, each with a share of the connections (connect, beat and storm).")
+  var processes = 1
+
+  /// Which of several this one is; set by the process that starts it.
+  @Option(help: .hidden)
+  var shareIndex: Int?
+
   @Option(help: "Spread the connections over so many addresses of 127.0.0.0/8.")
   var sources = 1
 
@@ -57,7 +67,14 @@ struct BenchOptions: ParsableArguments {
   func settings(connections: Int) -> LoadSettings {
     var settings = LoadSettings()
     settings.url = url
+    settings.dialect = dialect
     settings.connections = connections
+    settings.share = .init(index: 0, count: processes)
+    if let shareIndex {
+      settings.connections = ProcessTeam.share(of: connections, index: shareIndex, count: processes)
+      let first = (0..<shareIndex).reduce(0) { $0 + ProcessTeam.share(of: connections, index: $1, count: processes) }
+      settings.share = .init(index: shareIndex, count: processes, total: connections, first: first)
+    }
     settings.threads = threads
     settings.identity = token.map { .token($0) } ?? .user(prefix: userPrefix)
     settings.connectsPerSecond = connectRate == 0 ? nil : connectRate
@@ -86,9 +103,23 @@ struct BenchOptions: ParsableArguments {
   /// - Throws: What ends the process with 1: there is nothing to report, or the report tells of trouble.
   func run(_ load: some Load) throws {
     StopSignal.install()
-    let report = try load.run()
+    if shareIndex != nil {
+      let report = try load.run(gate: PipeGate())
+      try PipeGate.tell(.init(outcomes: report.outcomes, troubles: report.troubles, isInterrupted: report.isInterrupted))
+      return
+    }
+    let report = processes > 1 ? try runTogether(load) : try load.run()
     print(json ? report.json : report.table, terminator: json ? "\n" : "")
     if !report.isClean { throw ExitCode.failure }
+  }
+}
+
+extension BenchOptions {
+  /// Runs a load in several processes, each of which is given what this one was given and which of them it is.
+  private func runTogether(_ load: some Load) throws -> Report {
+    try ProcessTeam.run(load, count: processes) { index in
+      ["/proc/self/exe"] + CommandLine.arguments.dropFirst() + ["--share-index", "\(index)"]
+    }
   }
 }
 

@@ -120,11 +120,19 @@ private func viewing<Result>(_ text: String, _ body: (MessageView) -> Result) ->
 
   @Test("the request names host, target and subprotocol, and ends with an empty line")
   func request() {
-    let text = String(decoding: handshake.request, as: UTF8.self)
+    let text = String(decoding: handshake.request(number: 0), as: UTF8.self)
     #expect(text.hasPrefix("GET /v1/connect?x=1 HTTP/1.1\r\nHost: 127.0.0.1:7600\r\n"))
     #expect(text.contains("\r\nSec-WebSocket-Protocol: muster.v1\r\n"))
     #expect(text.hasSuffix("\r\n\r\n") && !text.hasSuffix("\r\n\r\n\r\n"))
     #expect(text.split(separator: "\r\n").allSatisfy { !$0.contains("\n") })
+  }
+
+  @Test("a number stands where the target has its mark, and only there; without a subprotocol none is offered")
+  func numbered() {
+    let numbered = Handshake(host: "h", target: "/beat/{n}?x", key: "k", subprotocol: nil)
+    let text = String(decoding: numbered.request(number: 42), as: UTF8.self)
+    #expect(text.hasPrefix("GET /beat/42?x HTTP/1.1\r\nHost: h\r\n"))
+    #expect(!text.contains("Protocol") && text.hasSuffix("\r\n\r\n"))
   }
 
   @Test("the example of RFC 6455 is accepted; frames may follow in the same segment")

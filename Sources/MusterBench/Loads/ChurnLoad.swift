@@ -40,6 +40,7 @@ package struct ChurnLoad: Load {
   }
 
   package func validate() throws(LoadError) {
+    guard settings.dialect == .muster else { throw .plan("churn needs members and counts, which only Muster has") }
     try LoadRun.validate(warmUp: warmUp, duration: duration)
     try LoadSettings.checkRate("--rate", perSecond)
     try LoadSettings.check("--channels", channels, 1...100_000)

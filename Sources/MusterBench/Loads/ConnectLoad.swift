@@ -12,6 +12,12 @@ package struct ConnectLoad: Load {
 
   package var parameters: [Report.Field] { [.init("hold_s", "hold", unit: "s", .decimal(hold.inSeconds, digits: 1))] }
 
+  package var isDivisible: Bool { true }
+
+  package func section(_ key: String, of outcome: Outcome) -> Report.Section? {
+    key == "hold" ? section(outcome) : nil
+  }
+
   package func validate() throws(LoadError) {
     try LoadSettings.check("--hold", hold, .zero...LoadSettings.Bounds.span.upperBound)
   }
@@ -27,12 +33,18 @@ package struct ConnectLoad: Load {
     let usage = meter.usage()
     var pongs = 0
     run.crew.forEachTable { pongs += $1.pongsSent }
-    var fields: [Report.Field] = [
-      .init("seconds", "held", unit: "s", .decimal(usage.seconds, digits: 1)),
-      .init("still_connected", "still connected", .integer(run.crew.readyCount)),
-      .init("pings_answered", "pings answered", .integer(pongs)),
+    var outcome = Outcome(usage)
+    outcome.counts[.connected] = run.crew.readyCount
+    outcome.counts[.replies] = pongs
+    run.finish("hold", outcome, section)
+  }
+
+  @Sendable private func section(_ outcome: Outcome) -> Report.Section {
+    let fields: [Report.Field] = [
+      .init("seconds", "held", unit: "s", .decimal(outcome.usage.seconds, digits: 1)),
+      .init("still_connected", "still connected", .integer(outcome[.connected])),
+      .init("pings_answered", "pings answered", .integer(outcome[.replies])),
     ]
-    fields += usage.fields(per: "connection", count: 0)
-    run.sections.append(.init("hold", "holding", fields))
+    return .init("hold", "holding", fields + outcome.usage.fields(per: "connection", count: 0))
   }
 }

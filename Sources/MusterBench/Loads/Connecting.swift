@@ -1,36 +1,22 @@
 /// The first stage of every load: all connections come up, at several plateaus when the server's memory is to be measured.
 struct Connecting: Sendable {
-  /// The server with so many connections open.
-  struct Plateau: Sendable, Equatable {
-    var connections: Int
-    /// CPU spent on connecting up to here, in nanoseconds.
-    var cpuNanoseconds: Double
-    var residentBytes: Int
-    var privateBytes: Int?
-  }
-
   /// The server's memory is read at so many levels; two would make a line, four show whether it is one.
   private static let plateaus = 4
   /// After so many failures the rest is not tried.
   private static let failuresMax = 100
 
-  private(set) var connected = 0
-  private(set) var seconds = 0.0
-  private(set) var own = 0.0
-  private(set) var plateaus: [Plateau] = []
-  private(set) var tcp = LatencyRecord()
-  private(set) var upgrade = LatencyRecord()
-  private(set) var hello = LatencyRecord()
-  private(set) var heartbeatMilliseconds: Int?
+  private var outcome = Outcome()
   /// Whether load may follow: all were tried, and nobody asked to stop.
-  private(set) var isThrough = true
+  private var isThrough = true
 
   /// Connects everybody.
   ///
+  /// - Returns: Whether load may follow.
   /// - Throws: ``LoadError/refused(_:)`` when not a single connection came up.
-  static func run(_ settings: LoadSettings, crew: Crew, server: ServerProcess?) throws(LoadError) -> Connecting {
+  static func run(_ run: inout LoadRun) throws(LoadError) -> Bool {
+    let (settings, crew, server) = (run.settings, run.crew, run.server)
     var stage = Connecting()
-    let perWorker = settings.connectsPerSecond.map { $0 / Double(settings.threads) }
+    let perWorker = settings.connectsPerSecond.map { $0 / Double(settings.threads * settings.share.count) }
     let atOnce = max(1, settings.connectAtOnceMax / settings.threads)
     let phases = crew.phases { _, rows in
       ConnectPhase(
@@ -42,9 +28,9 @@ struct Connecting: Sendable {
     let legs = server == nil ? 1 : min(plateaus, settings.connections)
     var cpu = 0.0
     for leg in 1...legs {
-      let target = settings.connections * leg / legs
       let meter = Meter(server: server)
-      try stage.climb(to: target, phases: phases, crew: crew)
+      try stage.climb(to: settings.connections * leg / legs, phases: phases, crew: crew)
+      try run.pass(.plateau(leg))
       // What follows a hello on the server belongs to it, so the CPU is read after settling, too.
       if server != nil, stage.isThrough {
         let hold = crew.phases { _, _ in HoldPhase() }
@@ -52,20 +38,23 @@ struct Connecting: Sendable {
       }
       cpu += meter.usage().server ?? 0
       if let sample = server?.sample() {
-        stage.plateaus.append(
-          Plateau(
+        stage.outcome.plateaus.append(
+          .init(
             connections: crew.readyCount, cpuNanoseconds: cpu, residentBytes: sample.residentBytes,
             privateBytes: sample.privateBytes))
       }
+      try run.pass(.measured(leg))
       if !stage.isThrough { break }
     }
     crew.board.end()
     for phase in phases { phase.with { stage.take($0) } }
-    stage.connected = crew.readyCount
-    if stage.connected == 0, !StopSignal.isRaised {
+    let connected = crew.readyCount
+    stage.outcome.counts[.connected] = connected
+    if connected == 0, !StopSignal.isRaised {
       throw .refused(crew.tally.entries.first?.description ?? "without a word")
     }
-    return stage
+    run.finish("connect", stage.outcome, section)
+    return stage.isThrough
   }
 
   /// One leg: up to `target` connections, counted over all workers.
@@ -77,45 +66,50 @@ struct Connecting: Sendable {
     }
     if try crew.leg(phases, until: .never) == .stopped { isThrough = false }
     for phase in phases where phase.with({ $0.isGivenUp }) { isThrough = false }
-    seconds += MonotonicTime.now().seconds(since: began)
-    own += Double(ServerProcess.ownCPUNanoseconds() - ownAtBegin)
+    outcome.seconds += MonotonicTime.now().seconds(since: began)
+    outcome.usage.own += Double(ServerProcess.ownCPUNanoseconds() - ownAtBegin)
   }
 
   private mutating func take(_ phase: borrowing ConnectPhase) {
-    tcp.add(phase.tcp)
-    upgrade.add(phase.upgrade)
-    hello.add(phase.hello)
-    heartbeatMilliseconds = heartbeatMilliseconds ?? phase.heartbeatMilliseconds
+    outcome.latencies[.tcp, default: LatencyRecord()].add(phase.tcp)
+    outcome.latencies[.upgrade, default: LatencyRecord()].add(phase.upgrade)
+    outcome.latencies[.hello, default: LatencyRecord()].add(phase.hello)
+    if let wanted = phase.heartbeatMilliseconds { outcome.counts[.heartbeatMilliseconds] = wanted }
   }
 
   /// The section of the report.
-  var section: Report.Section {
+  @Sendable static func section(_ outcome: Outcome) -> Report.Section {
+    let seconds = outcome.seconds
     var fields: [Report.Field] = [
-      .init("connections", "connections", .integer(connected)),
+      .init("connections", "connections", .integer(outcome[.connected])),
       .init("seconds", "took", unit: "s", .decimal(seconds, digits: 2)),
     ]
     if seconds > 0 {
-      fields.append(
-        .init("connections_per_second", "connections per second", .decimal(Double(hello.count) / seconds, digits: 1)))
-      fields.append(
-        .init("generator_cpu_percent", "generator CPU", unit: "% of a core", .decimal(own / 1e7 / seconds, digits: 1)))
+      fields += [
+        .init(
+          "connections_per_second", "connections per second", .decimal(Double(outcome[.connected]) / seconds, digits: 1)),
+        .init(
+          "generator_cpu_percent", "generator CPU", unit: "% of a core",
+          .decimal(outcome.usage.own / 1e7 / seconds, digits: 1)),
+      ]
     }
-    if let heartbeatMilliseconds {
+    if let milliseconds = outcome.counts[.heartbeatMilliseconds] {
       fields.append(
-        .init("server_heartbeat_interval_ms", "the server wants a heartbeat every", unit: "ms", .integer(heartbeatMilliseconds)))
+        .init("server_heartbeat_interval_ms", "the server wants a heartbeat every", unit: "ms", .integer(milliseconds)))
     }
-    fields += slopes
-    let steps = [("tcp_us", "TCP connect", tcp), ("upgrade_us", "upgrade", upgrade), ("hello_us", "hello", hello)]
-    for (key, title, record) in steps {
-      if let summary = record.summary { fields.append(.init(key, title, .latency(summary))) }
-    }
-    if !plateaus.isEmpty { fields.append(.init("plateaus", "plateaus", .rows(plateaus.map(Self.row)))) }
+    fields += slopes(outcome.plateaus)
+    fields += outcome.field("tcp_us", "TCP connect", .tcp)
+    fields += outcome.field("upgrade_us", "upgrade", .upgrade)
+    fields += outcome.field("hello_us", "hello", .hello)
+    if !outcome.plateaus.isEmpty { fields.append(.init("plateaus", "plateaus", .rows(outcome.plateaus.map(row)))) }
     return .init("connect", "connecting", fields)
   }
 
   /// What one more connection costs the server.
-  private var slopes: [Report.Field] {
-    func slope(_ key: String, _ title: String, unit: String, digits: Int, _ value: (Plateau) -> Double?) -> [Report.Field] {
+  private static func slopes(_ plateaus: [Outcome.Plateau]) -> [Report.Field] {
+    func slope(
+      _ key: String, _ title: String, unit: String, digits: Int, _ value: (Outcome.Plateau) -> Double?
+    ) -> [Report.Field] {
       let points = plateaus.compactMap { plateau in value(plateau).map { (x: Double(plateau.connections), y: $0) } }
       guard points.count >= 2, let line = LineFit(points) else { return [] }
       return [
@@ -132,7 +126,7 @@ struct Connecting: Sendable {
       }
   }
 
-  private static func row(_ plateau: Plateau) -> [Report.Field] {
+  private static func row(_ plateau: Outcome.Plateau) -> [Report.Field] {
     var row: [Report.Field] = [
       .init("connections", "connections", .integer(plateau.connections)),
       .init("server_cpu_ms", "CPU so far", unit: "ms", .decimal(plateau.cpuNanoseconds / 1e6, digits: 1)),

@@ -37,7 +37,9 @@ final class Crew: Sendable {
       tables.append(
         Cell(
           try ConnectionTable(
-            address: address, count: count, first: worker, stride: settings.threads, sources: settings.sources)))
+            address: address, dialect: settings.dialect, count: count, first: settings.share.first + worker,
+            stride: settings.threads,
+            sources: settings.sources)))
     }
     self.tables = tables
     board = ProgressBoard(style: settings.progress)

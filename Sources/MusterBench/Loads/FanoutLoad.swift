@@ -47,6 +47,7 @@ package struct FanoutLoad: Load {
   }
 
   package func validate() throws(LoadError) {
+    guard settings.dialect != .relay else { throw .plan("a relay observes no channel") }
     try LoadRun.validate(warmUp: warmUp, duration: duration)
     try LoadSettings.checkRate("--rate", perSecond)
     try LoadSettings.check("--observers", observers, LoadSettings.Bounds.connections)
@@ -73,6 +74,7 @@ package struct FanoutLoad: Load {
     let rows = run.readyRows()
     let threads = settings.threads
     for isActing in [true, false] {
+      guard isActing ? settings.dialect.actorsJoin : settings.dialect.observersSubscribe else { continue }
       let phases = run.crew.phases { [actors] worker, _ in
         RequestPhase(
           rows[worker].filter { (worker + $0 * threads < actors) == isActing }.map {
@@ -138,7 +140,7 @@ package struct FanoutLoad: Load {
       .mismatch, "stale_view", "An observer was never told the last change of an actor.", times: stale)
   }
 
-  private func section(_ phases: [Crew.Cell<FanoutPhase>], usage: Meter.Usage, _ run: inout LoadRun) -> Report.Section {
+  private func section(_ phases: [Crew.Cell<FanoutPhase>], usage: Usage, _ run: inout LoadRun) -> Report.Section {
     var (sent, replies, skipped, deliveries, frames, snapshots, holes, missed) = (0, 0, 0, 0, 0, 0, 0, 0)
     var (latency, ack, lateness) = (LatencyRecord(), LatencyRecord(), SendLateness())
     for phase in phases {

@@ -4,7 +4,7 @@ extension LoadRun {
   /// - Returns: What was used during the measurement, and how much was done in it.
   func measure<Phase: LoadPhase>(
     _ phases: [Crew.Cell<Phase>], _ span: Span, label: String, unit: String
-  ) throws(LoadError) -> (usage: Meter.Usage, done: Int) {
+  ) throws(LoadError) -> (usage: Usage, done: Int) {
     crew.board.begin("warm-up", unit: unit, ends: span.measured.lowerBound)
     try crew.leg(phases, until: span.measured.lowerBound)
     crew.board.end()
@@ -54,8 +54,9 @@ extension LoadRun {
 
   /// Counts what never came, or came out of turn, unless the run was cut short.
   mutating func countUnanswered(_ unanswered: Int, outOfOrder: Int) {
+    let patience = settings.timeout
     if !isInterrupted {
-      troubles.count(.timeout, "no_reply", "Requests were not answered within \(settings.timeout).", times: unanswered)
+      troubles.count(.timeout, "no_reply", "Requests were not answered within \(patience).", times: unanswered)
     }
     troubles.count(.protocol, "out_of_order", "Replies came twice or out of turn.", times: outOfOrder)
   }

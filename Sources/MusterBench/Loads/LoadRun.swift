@@ -8,6 +8,33 @@ package struct LoadRun {
   /// What went wrong apart from what the connections count themselves.
   var troubles = Tally()
 
+  /// The same parts as sums, for whoever adds up those of several processes.
+  var outcomes: [(key: String, outcome: Outcome)] = []
+  /// Where this process waits for the others of its load.
+  let gate: (any LoadGate)?
+
+  init(settings: LoadSettings, crew: Crew, server: ServerProcess?, gate: (any LoadGate)? = nil) {
+    self.settings = settings
+    self.crew = crew
+    self.server = server
+    self.gate = gate
+  }
+
+  /// Ends a part of a load.
+  mutating func finish(_ key: String, _ outcome: Outcome, _ section: (Outcome) -> Report.Section) {
+    outcomes.append((key, outcome))
+    sections.append(section(outcome))
+  }
+
+  /// Waits until all processes of the load have come so far; the connections are kept meanwhile.
+  func pass(_ mark: LoadMark) throws(LoadError) {
+    guard let gate else { return }
+    try gate.arrive(at: mark)
+    while !(try gate.isOpen(for: mark)), !isInterrupted {
+      try crew.leg(crew.phases { _, _ in HoldPhase() }, until: .now().advanced(by: .milliseconds(2)))
+    }
+  }
+
   /// Whether somebody asked to stop early.
   var isInterrupted: Bool { StopSignal.isRaised }
 

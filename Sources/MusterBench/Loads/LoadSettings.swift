@@ -13,6 +13,8 @@ package struct LoadSettings: Sendable {
 
   /// The URL of the server, `ws://…`.
   package var url = "ws://127.0.0.1:7600/v1/connect"
+  /// What the server speaks.
+  package var dialect = Dialect.muster
   package var connections = 1_000
   package var threads = 1
   package var identity = Requests.Identity.user(prefix: "bench-")
@@ -28,10 +30,30 @@ package struct LoadSettings: Sendable {
   package var sources = 1
   /// The server's process, when it runs on this machine and is to be measured.
   package var serverPID: Int32?
+  /// Which part of the load this process has.
+  package var share = Share()
   /// Free text for the report, such as the commit of the server.
   package var note: String?
   /// How progress is shown.
   package var progress = ProgressBoard.Style.silent
+
+  /// One process of those that run a load together.
+  package struct Share: Sendable, Equatable {
+    /// Which of them, from 0.
+    package var index: Int
+    package var count: Int
+    /// The connections of all together; `nil` when there is only this one.
+    package var total: Int?
+    /// The number of this process's first connection among those of all.
+    package var first: Int
+
+    package init(index: Int = 0, count: Int = 1, total: Int? = nil, first: Int = 0) {
+      self.index = index
+      self.count = count
+      self.total = total
+      self.first = first
+    }
+  }
 
   package init() {}
 

@@ -25,6 +25,23 @@ package struct LatencyRecord: Sendable {
     histogram.add(other.histogram)
   }
 
+  /// Takes in so many latencies of one length at once, in nanoseconds.
+  package mutating func record(_ nanoseconds: UInt64, times: Int) {
+    histogram.record(min(nanoseconds, Self.nanosecondsMax), count: UInt64(max(0, times)))
+  }
+
+  /// What was recorded, by length; as exact as the record itself.
+  ///
+  /// - Complexity: O(buckets that are not empty).
+  package var buckets: [(nanoseconds: UInt64, count: Int)] {
+    var buckets = histogram.recordedValues().map {
+      (nanoseconds: histogram.lowestEquivalentForValue($0.value), count: Int($0.count))
+    }
+    // The longest is known exactly, and percentiles near the end are cut to it.
+    if let last = buckets.indices.last { buckets[last].nanoseconds = histogram.maxRecorded }
+    return buckets
+  }
+
   /// The latency that `percentile` percent of all do not exceed, in microseconds; 0 when nothing was recorded.
   package func microseconds(percentile: Double) -> Double {
     Double(histogram.valueAtPercentile(percentile)) / 1e3

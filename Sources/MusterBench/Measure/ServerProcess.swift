@@ -102,6 +102,11 @@ package struct ServerProcess: Sendable {
 
   /// The text of a small file, at most 64 KiB of it; `nil` when it cannot be read.
   package static func text(of path: String) -> String? {
+    bytes(of: path).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// The bytes of a small file, at most 64 KiB of it; `nil` when it cannot be read.
+  static func bytes(of path: String) -> [UInt8]? {
     let file = open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return nil }
     defer { close(file) }
@@ -113,6 +118,6 @@ package struct ServerProcess: Sendable {
       if count == 0 { break }
       bytes += piece[..<count]
     }
-    return String(decoding: bytes, as: UTF8.self)
+    return bytes
   }
 }

@@ -1,7 +1,7 @@
 /// Every connection sends a heartbeat once per interval, whether or not the server keeps up.
 ///
 /// The id of a heartbeat is its round, so a reply's latency follows from the schedule, without a table.
-struct BeatPhase: LoadPhase {
+struct BeatPhase: OpenLoopPhase {
   /// What counts as measured: heartbeats due in this span.
   ///
   /// Those before are warm-up.
@@ -41,29 +41,17 @@ struct BeatPhase: LoadPhase {
 
   mutating func fire(at now: MonotonicTime, on table: inout ConnectionTable) -> MonotonicTime {
     isAbandoned = table.readyCount == 0
-    // The clock is read for each send, not for each turn of the loop: the last of many is as late as it is.
-    var now = now
-    for _ in 0..<sendsPerTurnMax {
-      switch cursor.step(at: now) {
-      case .wait(let moment): return moment
-      case .due(let turn): send(turn, at: now, on: &table)
-      }
-      now = .now()
-    }
-    return now
+    return sendDue(at: now, on: &table)
   }
+
+  mutating func nextStep(at now: MonotonicTime) -> OpenLoopCursor.Step { cursor.step(at: now) }
 
   mutating func received(
     _ head: MessageHead, _ view: MessageView, row: Int, at now: MonotonicTime, on table: inout ConnectionTable
   ) {
     switch head {
-    case .ok(let round, _):
-      guard round >= 0, round < cursor.rounds(of: row), answer(round, row: row) else { return }
-      done += 1
-      let due = cursor.schedule.due(lane: row, round: round)
-      guard measured.contains(due) else { return }
-      replies += 1
-      latency.record(now.nanoseconds(since: due))
+    case .ok(let round, _): take(round, row: row, at: now)
+    case .inTurn: take(Int(answered[row]), row: row, at: now)
     case .failed(let round?, _): _ = answer(round, row: row)
     case .failed, .push, .unknown: break
     }
@@ -72,6 +60,15 @@ struct BeatPhase: LoadPhase {
   mutating func lost(row: Int, at now: MonotonicTime, on table: inout ConnectionTable) {
     guard !isSilent else { return }
     outstanding -= cursor.rounds(of: row) - Int(answered[row])
+  }
+
+  private mutating func take(_ round: Int, row: Int, at now: MonotonicTime) {
+    guard round >= 0, round < cursor.rounds(of: row), answer(round, row: row) else { return }
+    done += 1
+    let due = cursor.schedule.due(lane: row, round: round)
+    guard measured.contains(due) else { return }
+    replies += 1
+    latency.record(now.nanoseconds(since: due))
   }
 
   /// Notes that a heartbeat was answered.
@@ -85,17 +82,17 @@ struct BeatPhase: LoadPhase {
     return true
   }
 
-  private mutating func send(_ turn: OpenLoopCursor.Turn, at now: MonotonicTime, on table: inout ConnectionTable) {
+  mutating func send(_ turn: OpenLoopCursor.Turn, at now: MonotonicTime, on table: inout ConnectionTable) {
     let isMeasured = measured.contains(turn.due)
     guard table.stage(of: turn.lane) == .ready else {
       if isMeasured { skipped += 1 }
       return
     }
     if isSilent {
-      table.send(to: turn.lane) { _ in }
+      table.send(.silentBeat, to: turn.lane)
       done += 1
     } else {
-      table.send(to: turn.lane) { Requests.beat(id: turn.round, into: &$0) }
+      table.send(.beat(id: turn.round), to: turn.lane)
       outstanding += 1
     }
     if isMeasured {

@@ -2,7 +2,7 @@
 ///
 /// Each connection has `slots` channels of its own among all; which of them is next is drawn from a seed. The id of a request
 /// carries its round and slot, so a reply needs no table.
-struct ChurnPhase: LoadPhase {
+struct ChurnPhase: OpenLoopPhase {
   /// Which connection may be in which channels.
   struct Layout: Sendable {
     /// The names of all channels.
@@ -76,17 +76,10 @@ struct ChurnPhase: LoadPhase {
 
   mutating func fire(at now: MonotonicTime, on table: inout ConnectionTable) -> MonotonicTime {
     isAbandoned = table.readyCount == 0
-    // The clock is read for each send, not for each turn of the loop: the last of many is as late as it is.
-    var now = now
-    for _ in 0..<sendsPerTurnMax {
-      switch cursor.step(at: now) {
-      case .wait(let moment): return moment
-      case .due(let turn): send(turn, at: now, on: &table)
-      }
-      now = .now()
-    }
-    return now
+    return sendDue(at: now, on: &table)
   }
+
+  mutating func nextStep(at now: MonotonicTime) -> OpenLoopCursor.Step { cursor.step(at: now) }
 
   mutating func received(
     _ head: MessageHead, _ view: MessageView, row: Int, at now: MonotonicTime, on table: inout ConnectionTable
@@ -107,7 +100,7 @@ struct ChurnPhase: LoadPhase {
       // What was refused did not happen.
       if let request = answer(id, row: row) { isJoined[row * layout.slots + request.slot].toggle() }
     case .push: pushes += 1
-    case .failed, .unknown: break
+    case .failed, .inTurn, .unknown: break
     }
   }
 
@@ -117,7 +110,7 @@ struct ChurnPhase: LoadPhase {
     for slot in 0..<layout.slots { isJoined[row * layout.slots + slot] = false }
   }
 
-  private mutating func send(_ turn: OpenLoopCursor.Turn, at now: MonotonicTime, on table: inout ConnectionTable) {
+  mutating func send(_ turn: OpenLoopCursor.Turn, at now: MonotonicTime, on table: inout ConnectionTable) {
     let row = turn.lane
     let isMeasured = measured.contains(turn.due)
     guard table.stage(of: row) == .ready else {
@@ -129,7 +122,7 @@ struct ChurnPhase: LoadPhase {
     let isJoin = !isJoined[row * layout.slots + slot]
     let id = (turn.round * layout.slots + slot) * 2 + (isJoin ? 1 : 0)
     let channel = layout.channels[layout.channel(number: number, slot: slot)]
-    table.send(to: row) { Requests.channel(isJoin ? .join : .leave, id: id, channel: channel, into: &$0) }
+    table.send(.channel(isJoin ? .join : .leave, id: id, channel), to: row)
     isJoined[row * layout.slots + slot] = isJoin
     waiting[row] += 1
     outstanding += 1

@@ -31,6 +31,10 @@ struct ConnectPhase: LoadPhase {
   private(set) var tcp = LatencyRecord()
   private(set) var upgrade = LatencyRecord()
   private(set) var hello = LatencyRecord()
+  /// From the beginning of the leg until each was let in: what they wait that all come at once.
+  private(set) var sinceLeg = LatencyRecord()
+  /// How many sessions went on with their token.
+  private(set) var resumed = 0
   /// How often the server wants a heartbeat, as it said.
   private(set) var heartbeatMilliseconds: Int?
   private(set) var done = 0
@@ -79,9 +83,12 @@ struct ConnectPhase: LoadPhase {
     if table.stage(of: row) == .upgrading {
       tcp.record(took)
     } else {
-      upgrade.record(took)
-      let number = table.number(of: row)
-      table.send(to: row) { [identity] in Requests.hello(identity, number: number, into: &$0) }
+      if table.dialect.isWebSocket { upgrade.record(took) }
+      if table.dialect.hasGreeting {
+        table.send(.hello(identity, sessionToken: table.sessionTokens[row]), to: row)
+      } else {
+        welcome(row, at: now, on: &table)
+      }
     }
   }
 
@@ -92,10 +99,15 @@ struct ConnectPhase: LoadPhase {
     switch head {
     case .ok(0, let body):
       hello.record(now.nanoseconds(since: stepBegan[row]))
-      finish(row)
-      done += 1
-      table.markReady(row: row)
       if heartbeatMilliseconds == nil { heartbeatMilliseconds = view.integer("heartbeat_interval_ms", at: body) }
+      if table.keepsSessionTokens {
+        if view.flag("resumed", at: body) { resumed += 1 }
+        if let token = view.text("session_token", at: body) { table.sessionTokens[row] = Array(token.utf8) }
+      }
+      welcome(row, at: now, on: &table)
+    case .inTurn:
+      hello.record(now.nanoseconds(since: stepBegan[row]))
+      welcome(row, at: now, on: &table)
     case .failed:
       fail(row)
       table.drop(row: row)
@@ -105,6 +117,14 @@ struct ConnectPhase: LoadPhase {
 
   mutating func lost(row: Int, at now: MonotonicTime, on table: inout ConnectionTable) {
     if stepBegan[row] != .never { fail(row) }
+  }
+
+  /// The server has let it in.
+  private mutating func welcome(_ row: Int, at now: MonotonicTime, on table: inout ConnectionTable) {
+    finish(row)
+    done += 1
+    sinceLeg.record(now.nanoseconds(since: legBegan))
+    table.markReady(row: row)
   }
 
   private func due(_ row: Int) -> MonotonicTime {

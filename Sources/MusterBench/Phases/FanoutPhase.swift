@@ -3,7 +3,7 @@
 /// Each change carries its actor and when it was due, so an observer needs only the message to measure, and the last stamp of
 /// each actor that it saw to tell what never came. Presence is state: a server may merge changes of one actor, but the last one
 /// must reach every observer.
-struct FanoutPhase: LoadPhase {
+struct FanoutPhase: OpenLoopPhase {
   let measured: Range<MonotonicTime>
   /// Stamps count from here.
   private let origin: MonotonicTime
@@ -88,17 +88,10 @@ struct FanoutPhase: LoadPhase {
 
   mutating func fire(at now: MonotonicTime, on table: inout ConnectionTable) -> MonotonicTime {
     isAbandoned = table.readyCount == 0
-    var now = now
-    for _ in 0..<sendsPerTurnMax {
-      switch cursor?.step(at: now) {
-      case .wait(let moment)?: return moment
-      case .due(let turn)?: act(turn, at: now, on: &table)
-      case nil: return .never
-      }
-      now = .now()
-    }
-    return now
+    return sendDue(at: now, on: &table)
   }
+
+  mutating func nextStep(at now: MonotonicTime) -> OpenLoopCursor.Step { cursor?.step(at: now) ?? .wait(until: .never) }
 
   mutating func received(
     _ head: MessageHead, _ view: MessageView, row: Int, at now: MonotonicTime, on table: inout ConnectionTable
@@ -106,6 +99,10 @@ struct FanoutPhase: LoadPhase {
     switch head {
     case .push(.diff): observe(view, row: row, at: now, isSnapshot: false)
     case .push(.snapshot): observe(view, row: row, at: now, isSnapshot: true)
+    case .inTurn:
+      // Without ids the actors' rounds are not told apart: the reply is to the oldest change, which is answered now.
+      guard answer(row) else { return }
+      replies += 1
     case .ok(let round, _):
       guard answer(row), let cursor, round >= 0 else { return }
       let due = cursor.schedule.due(lane: row, round: round)
@@ -128,7 +125,7 @@ struct FanoutPhase: LoadPhase {
     for actor in 0..<actors where seen[row * actors + actor] < goal[actor] { behind -= 1 }
   }
 
-  private mutating func act(_ turn: OpenLoopCursor.Turn, at now: MonotonicTime, on table: inout ConnectionTable) {
+  mutating func send(_ turn: OpenLoopCursor.Turn, at now: MonotonicTime, on table: inout ConnectionTable) {
     let row = turn.lane
     let isMeasured = measured.contains(turn.due)
     let stamp = Stamp(actor: table.number(of: row), nanoseconds: Int(turn.due.nanoseconds(since: origin)))
@@ -136,9 +133,16 @@ struct FanoutPhase: LoadPhase {
       if isMeasured { skipped += 1 }
       return
     }
-    table.send(to: row) { [channel] in Requests.update(id: turn.round, channel: channel, stamp: stamp, into: &$0) }
-    outstanding += 1
-    waiting[row] += 1
+    table.send(.change(id: turn.round, channel: channel, stamp), to: row)
+    if table.dialect.acknowledgesChanges {
+      outstanding += 1
+      waiting[row] += 1
+    }
+    // Where no reply tells what was accepted, what was sent has to arrive.
+    if !table.dialect.hasRequestIDs {
+      accepted[stamp.actor] = stamp.nanoseconds
+      if !table.dialect.acknowledgesChanges, isMeasured { replies += 1 }
+    }
     if isMeasured {
       sent += 1
       lateness.sent(at: now, due: turn.due)

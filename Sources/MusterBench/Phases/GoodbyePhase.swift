@@ -11,7 +11,7 @@ struct GoodbyePhase: LoadPhase {
   mutating func fire(at now: MonotonicTime, on table: inout ConnectionTable) -> MonotonicTime {
     while next < table.count, underWay < Self.atOnceMax {
       let stage = table.stage(of: next)
-      if stage == .ready || stage == .greeting {
+      if table.dialect.saysGoodbye, stage == .ready || stage == .greeting {
         table.sendGoodbye(row: next)
         underWay += 1
       } else {

@@ -47,14 +47,8 @@ struct PipelinePhase: LoadPhase {
     _ head: MessageHead, _ view: MessageView, row: Int, at now: MonotonicTime, on table: inout ConnectionTable
   ) {
     switch head {
-    case .ok(let id, _):
-      guard answer(id, row: row) else { return }
-      done += 1
-      if measured.contains(now) {
-        replies += 1
-        latency.record(now.nanoseconds(since: sentAt[row * depth + id % depth]))
-      }
-      if now < measured.upperBound { send(on: row, at: now, on: &table) }
+    case .ok(let id, _): take(id, row: row, at: now, on: &table)
+    case .inTurn: take(answered[row], row: row, at: now, on: &table)
     // A refused one is not replaced: a server that refuses all would be flooded by it.
     case .failed(let id?, _): _ = answer(id, row: row)
     case .failed, .push, .unknown: break
@@ -64,6 +58,16 @@ struct PipelinePhase: LoadPhase {
   mutating func lost(row: Int, at now: MonotonicTime, on table: inout ConnectionTable) {
     outstanding -= nextID[row] - answered[row]
     answered[row] = nextID[row]
+  }
+
+  private mutating func take(_ id: Int, row: Int, at now: MonotonicTime, on table: inout ConnectionTable) {
+    guard answer(id, row: row) else { return }
+    done += 1
+    if measured.contains(now) {
+      replies += 1
+      latency.record(now.nanoseconds(since: sentAt[row * depth + id % depth]))
+    }
+    if now < measured.upperBound { send(on: row, at: now, on: &table) }
   }
 
   /// Notes that a heartbeat was answered.
@@ -79,7 +83,7 @@ struct PipelinePhase: LoadPhase {
 
   private mutating func send(on row: Int, at now: MonotonicTime, on table: inout ConnectionTable) {
     let id = nextID[row]
-    guard table.send(to: row, { Requests.beat(id: id, into: &$0) }) else { return }
+    guard table.send(.beat(id: id), to: row) else { return }
     sentAt[row * depth + id % depth] = now
     nextID[row] = id + 1
     outstanding += 1

@@ -27,6 +27,8 @@ struct RequestPhase: LoadPhase {
   private(set) var latency = LatencyRecord()
   /// `never` for what is not under way.
   private var sentAt: [MonotonicTime]
+  /// What each row was asked last, where replies carry no id.
+  private var oldest: [Int: Int] = [:]
 
   /// Prepares to send a list of requests.
   ///
@@ -51,15 +53,16 @@ struct RequestPhase: LoadPhase {
       let id = sent
       let item = items[id]
       sent += 1
-      let isSent = table.send(to: item.row) { bytes in
+      let request: LoadRequest =
         switch item.compose {
-        case .beat: Requests.beat(id: id, into: &bytes)
-        case .channel(let op, let channel): Requests.channel(op, id: id, channel: channel, into: &bytes)
+        case .beat: .beat(id: id)
+        case .channel(let op, let channel): .channel(op, id: id, channel)
         }
-      }
+      let isSent = table.send(request, to: item.row)
       if isSent {
         sentAt[id] = now
         underWay += 1
+        if !table.dialect.hasRequestIDs { oldest[item.row] = id }
       } else {
         done += 1
       }
@@ -76,7 +79,11 @@ struct RequestPhase: LoadPhase {
       latency.record(now.nanoseconds(since: began))
       if keepsAnswers { answers[id] = Array(view.bytes) }
     case .failed(let id?, _): finish(id, row: row)
-    case .failed, .push, .unknown: break
+    // Servers without ids are asked one thing at a time on each connection.
+    case .inTurn, .failed(nil, _):
+      guard let id = oldest.removeValue(forKey: row), let began = finish(id, row: row) else { return }
+      latency.record(now.nanoseconds(since: began))
+    case .push, .unknown: break
     }
   }
 

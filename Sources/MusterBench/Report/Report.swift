@@ -44,7 +44,7 @@ package struct Report: Sendable {
     }
   }
 
-  /// `connect`, `beat`, `churn` or `fanout`.
+  /// The name of the load: `connect`, `beat` and so on.
   package var command: String
   /// When it began, in UTC.
   package var date: String
@@ -53,6 +53,8 @@ package struct Report: Sendable {
   /// What was asked for.
   package var parameters: [Field]
   package var sections: [Section]
+  /// The parts of it as sums, where they are kept as such; not written.
+  package var outcomes: [(key: String, outcome: Outcome)] = []
   /// What went wrong; a run with any of it has failed.
   package var troubles: Tally
   /// Whether it was stopped early; then the figures are of what was measured until then.
@@ -69,6 +71,23 @@ package struct Report: Sendable {
     self.sections = sections
     self.troubles = troubles
     self.isInterrupted = isInterrupted
+  }
+
+  /// A figure that is a number, by the keys of its section and its own.
+  package func figure(_ section: String, _ key: String) -> Double? {
+    let fields = sections.first { $0.key == section }?.fields
+    switch fields?.first(where: { $0.key == key })?.value {
+    case .integer(let number): return Double(number)
+    case .decimal(let number, _): return number.isFinite ? number : nil
+    default: return nil
+    }
+  }
+
+  /// A latency, by the keys of its section and its own.
+  package func latency(_ section: String, _ key: String) -> LatencySummary? {
+    let fields = sections.first { $0.key == section }?.fields
+    if case .latency(let summary)? = fields?.first(where: { $0.key == key })?.value { return summary }
+    return nil
   }
 
   /// Whether everything went as it should.

@@ -63,7 +63,12 @@ extension ConnectionTable {
     poller.change(rows[row].descriptor, row: row, writable: false)
     rows[row].stage = .upgrading
     phase.advanced(row: row, at: .now(), on: &self)
-    sendUpgrade(row: row)
+    if dialect.isWebSocket {
+      sendUpgrade(row: row)
+    } else {
+      rows[row].stage = .greeting
+      phase.advanced(row: row, at: .now(), on: &self)
+    }
   }
 
   private mutating func receive<Phase: LoadPhase>(_ row: Int, phase: inout Phase) {
@@ -95,7 +100,11 @@ extension ConnectionTable {
       lose(row, .close, "no_close_frame", "The server ended the connection without a close frame.", phase: &phase)
       return
     }
-    consume(row, from: start, to: filled + count, at: now, phase: &phase)
+    switch dialect {
+    case .muster: consume(row, from: start, to: filled + count, at: now, phase: &phase)
+    case .echo, .nchan, .mqtt, .relay: consumeFrames(row, from: start, to: filled + count, at: now, phase: &phase)
+    case .redis: consumeValues(row, from: start, to: filled + count, at: now, phase: &phase)
+    }
   }
 
   /// Takes the answer to the upgrade.
@@ -151,12 +160,18 @@ extension ConnectionTable {
   }
 
   /// Counts what is wrong for every phase alike, then lets the phase see the message.
-  private mutating func deliver<Phase: LoadPhase>(
+  mutating func deliver<Phase: LoadPhase>(
     _ view: MessageView, row: Int, at now: MonotonicTime, phase: inout Phase
   ) {
-    let head = view.head
+    deliver(view.head, view, row: row, at: now, phase: &phase)
+  }
+
+  /// The same for a message whose head is known.
+  mutating func deliver<Phase: LoadPhase>(
+    _ head: MessageHead, _ view: MessageView, row: Int, at now: MonotonicTime, phase: inout Phase
+  ) {
     switch head {
-    case .ok, .push(.diff), .push(.snapshot), .push(.other): break
+    case .ok, .inTurn, .push(.diff), .push(.snapshot), .push(.other): break
     case .failed(_, let error): tally.count(.reply, error.name, error.message)
     case .push(.reconnect): tally.count(.protocol, "reconnect", "The server asks to come back later.")
     case .push(.ended): tally.count(.protocol, "ended", view.text("message") ?? "")
@@ -166,7 +181,7 @@ extension ConnectionTable {
     phase.received(head, view, row: row, at: now, on: &self)
   }
 
-  private mutating func takeClose<Phase: LoadPhase>(_ code: UInt16?, reason: String, row: Int, phase: inout Phase) {
+  mutating func takeClose<Phase: LoadPhase>(_ code: UInt16?, reason: String, row: Int, phase: inout Phase) {
     if rows[row].stage != .leaving {
       appendClose(code ?? WebSocketCloseCode.normal, to: row)
       flush()
@@ -176,7 +191,7 @@ extension ConnectionTable {
   }
 
   /// Closes a row and tells the phase; unless it was leaving anyway, it is counted.
-  private mutating func lose<Phase: LoadPhase>(
+  mutating func lose<Phase: LoadPhase>(
     _ row: Int, _ kind: Tally.Kind, _ code: String, _ message: String, phase: inout Phase
   ) {
     if rows[row].stage != .leaving { tally.count(kind, code, message) }
@@ -184,12 +199,12 @@ extension ConnectionTable {
     phase.lost(row: row, at: .now(), on: &self)
   }
 
-  private mutating func keepUnread(_ bytes: [UInt8], row: Int) {
+  mutating func keepUnread(_ bytes: [UInt8], row: Int) {
     rows[row].hasUnread = true
     unread[row] = bytes
   }
 
-  private mutating func growInput(to bytes: Int) {
+  mutating func growInput(to bytes: Int) {
     input.deallocate()
     input = .allocate(byteCount: max(bytes, input.count * 2), alignment: 16)
   }

@@ -51,6 +51,13 @@ package struct ConnectionTable: ~Copyable {
   static let unsentBytesMax = 1 << 20
 
   let address: ServerAddress
+  package let dialect: Dialect
+  /// The heartbeats of each row, or of all, where they are the same bytes each time; else empty.
+  private let constantBeats: [[UInt8]]
+  /// Secrets of the sessions that the rows have, by row, where the load wants to go on with them.
+  package var sessionTokens: [Int: [UInt8]] = [:]
+  /// Whether they are kept.
+  package var keepsSessionTokens = false
   let handshake: Handshake
   private let sources: Int
   /// The number of row 0 among all workers' connections, and the distance from one row to the next.
@@ -80,18 +87,24 @@ package struct ConnectionTable: ~Copyable {
   ///
   /// - Parameters:
   ///   - address: The server.
+  ///   - dialect: What it speaks.
   ///   - count: How many connections this worker has.
   ///   - first: The number of the first among all workers' connections.
   ///   - stride: The distance to the number of the next.
   ///   - sources: Over how many addresses of 127.0.0.0/8 the connections are spread.
   /// - Throws: ``LoadError/system(call:reason:)`` when there is no epoll.
-  package init(address: ServerAddress, count: Int, first: Int = 0, stride: Int = 1, sources: Int = 1) throws(LoadError) {
+  package init(
+    address: ServerAddress, dialect: Dialect = .muster, count: Int, first: Int = 0, stride: Int = 1, sources: Int = 1
+  ) throws(LoadError) {
     self.address = address
+    self.dialect = dialect
+    constantBeats = (0..<(dialect == .redis ? count : 1)).compactMap { dialect.constantBeat(number: first + $0 * stride) }
     self.first = first
     self.stride = stride
     self.sources = sources
     handshake = Handshake(
-      host: address.host, target: address.target, key: WebSocketHandshake.key(.random(in: 0 ... .max), .random(in: 0 ... .max)))
+      host: address.host, target: address.target, key: WebSocketHandshake.key(.random(in: 0 ... .max), .random(in: 0 ... .max)),
+      subprotocol: dialect.subprotocol)
     rows = Array(repeating: Row(), count: count)
     poller = try Poller()
     input = .allocate(byteCount: Self.inputBytes, alignment: 16)
@@ -144,22 +157,40 @@ package struct ConnectionTable: ~Copyable {
     readyCount += 1
   }
 
-  /// Sends a text message that `compose` writes.
+  /// Sends a request, in the words of the server.
   ///
   /// It leaves with the next ``flush()``, so several for one row go in one call of the system.
   ///
   /// - Returns: Whether the row can take messages at all.
   @discardableResult
-  package mutating func send(to row: Int, _ compose: (inout JSONWriter) -> Void) -> Bool {
+  package mutating func send(_ request: LoadRequest, to row: Int) -> Bool {
     let stage = rows[row].stage
     guard stage == .ready || stage == .greeting else { return false }
     payload.removeAll(keepingCapacity: true)
+    if case .beat = request, !constantBeats.isEmpty {
+      payload.buffer.append(constantBeats[constantBeats.count == 1 ? 0 : row])
+    } else {
+      dialect.compose(request, number: number(of: row), into: &payload)
+    }
+    appendPayload(to: row)
+    return true
+  }
+
+  /// Sends bytes as one binary message.
+  ///
+  /// - Returns: Whether the row can take messages at all.
+  @discardableResult
+  package mutating func sendBinary(to row: Int, _ compose: (inout JSONWriter) -> Void) -> Bool {
+    guard rows[row].stage == .ready || rows[row].stage == .greeting else { return false }
+    payload.removeAll(keepingCapacity: true)
     compose(&payload)
-    appendFrame(.text, to: row)
+    appendFrame(.binary, to: row)
     return true
   }
 
   /// Says goodbye with close code 1000, so that the session leaves at once.
+  ///
+  /// A server that would not answer it is left without.
   package mutating func sendGoodbye(row: Int) {
     guard rows[row].stage == .ready || rows[row].stage == .greeting else { return }
     appendClose(1000, to: row)
@@ -201,8 +232,20 @@ package struct ConnectionTable: ~Copyable {
   /// Sends the upgrade request, as one piece.
   mutating func sendUpgrade(row: Int) {
     claimOutput(for: row)
-    output.append(handshake.request)
+    output.append(handshake.request(number: number(of: row)))
     flush()
+  }
+
+  private mutating func appendPayload(to row: Int) {
+    switch dialect.framing {
+    case .text: appendFrame(.text, to: row)
+    case .binary: appendFrame(.binary, to: row)
+    case .plain:
+      claimOutput(for: row)
+      if output.count >= Self.outputBytesMax { flush() }
+      // SAFETY: copied inside the closure.
+      payload.withUnsafeBytes { output.append($0) }
+    }
   }
 
   private mutating func appendFrame(_ opcode: WebSocketOpcode, to row: Int) {

@@ -51,15 +51,16 @@ package struct ServerAddress: Sendable {
     /// Name and port as the `Host` header wants them.
     package var host: String { name.contains(":") ? "[\(name)]:\(port)" : "\(name):\(port)" }
 
-    /// Splits `ws://HOST[:PORT][/PATH][?QUERY]`; HOST may be an IPv6 address in brackets.
+    /// Splits `ws://HOST[:PORT][/PATH][?QUERY]`; HOST may be an IPv6 address in brackets, and the scheme `redis`.
     package init(url: String) throws(LoadError) {
       guard !url.hasPrefix("wss://") else {
         throw .plan("'\(url)': the load tool speaks no TLS; measure behind it, with a ws:// address")
       }
-      guard url.hasPrefix("ws://"), !url.utf8.contains(where: { $0 <= 32 || $0 == 127 }) else {
+      let scheme = ["ws://", "redis://"].first { url.hasPrefix($0) }
+      guard let scheme, !url.utf8.contains(where: { $0 <= 32 || $0 == 127 }) else {
         throw .plan("'\(url)' is not an address like ws://127.0.0.1:7600/v1/connect")
       }
-      let rest = url.dropFirst(5)
+      let rest = url.dropFirst(scheme.utf8.count)
       let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
       let authority = rest[..<end]
       let tail = rest[end...]

@@ -6,33 +6,48 @@ package struct Handshake: Sendable {
   /// The longest answer that is read.
   package static let bytesMax = 16 << 10
 
-  /// What is sent, the same for every connection.
-  ///
-  /// A key has to be unpredictable only to keep caches between the two ends from answering, so one for each run will do, and
-  /// the proof that the server understood it is a constant too.
-  package let request: [UInt8]
+  /// What stands for the number of the connection in the target, where each is to have its own.
+  package static let numberMark = "{n}"
+
+  /// What is sent, up to the number of the connection; all of it where the target has none.
+  private let beginning: [UInt8]
+  /// What follows the number.
+  private let rest: [UInt8]?
   private let accept: String
 
   /// Prepares the upgrade for one address.
   ///
   /// - Parameters:
   ///   - host: The value of `Host`.
-  ///   - target: Path and query.
-  ///   - key: The value of `Sec-WebSocket-Key`.
-  package init(host: String, target: String, key: String) {
+  ///   - target: Path and query; ``numberMark`` in it becomes the number of the connection.
+  ///   - key: The value of `Sec-WebSocket-Key`. It has to be unpredictable only to keep caches between the two ends from
+  ///     answering, so one for each run will do, and the proof that the server understood it is a constant too.
+  ///   - subprotocol: What is offered, if anything.
+  package init(host: String, target: String, key: String, subprotocol: String? = WebSocketHandshake.subprotocol) {
     accept = WebSocketHandshake.accept(key: key)
-    request = Array(
+    let offer = subprotocol.map { "Sec-WebSocket-Protocol: \($0)\r\n" } ?? ""
+    let mark = target.firstRange(of: Self.numberMark)
+    let head = mark.map { target[..<$0.lowerBound] } ?? target[...]
+    let tail = mark.map { target[$0.upperBound...] } ?? ""
+    let fields =
       """
-      GET \(target) HTTP/1.1\r
+       HTTP/1.1\r
       Host: \(host)\r
       Upgrade: websocket\r
       Connection: Upgrade\r
       Sec-WebSocket-Key: \(key)\r
       Sec-WebSocket-Version: \(WebSocketHandshake.version)\r
-      Sec-WebSocket-Protocol: \(WebSocketHandshake.subprotocol)\r
-      User-Agent: muster-bench\r
+      \(offer)User-Agent: muster-bench\r
       \r\n
-      """.utf8)
+      """
+    beginning = Array("GET \(head)\(mark == nil ? fields : "")".utf8)
+    rest = mark.map { _ in Array("\(tail)\(fields)".utf8) }
+  }
+
+  /// The request of one connection.
+  package func request(number: Int) -> [UInt8] {
+    guard let rest else { return beginning }
+    return beginning + Array(String(number).utf8) + rest
   }
 
   /// What the server's answer is, so far.

@@ -16,6 +16,8 @@ package enum MessageHead: Sendable, Equatable {
   /// A reply; `body` is where the value of `ok` begins.
   case ok(id: Int, body: Int)
   case failed(id: Int?, ServerError)
+  /// The reply to the oldest request of its connection, from a server whose replies carry no id.
+  case inTurn
   case push(PushKind)
   /// Neither a reply nor a push.
   case unknown
@@ -94,6 +96,13 @@ package struct MessageView {
     guard let start = member(name, at: object) else { return nil }
     var reader = JSONReader(bytes, from: start)
     return (try? reader.integer()).map { Int($0) }
+  }
+
+  /// Whether a member of an object is `true`.
+  package func flag(_ name: StaticString, at object: Int = 0) -> Bool {
+    guard let start = member(name, at: object) else { return false }
+    var reader = JSONReader(bytes, from: start)
+    return (try? reader.bool()) ?? false
   }
 
   /// The string member of an object.

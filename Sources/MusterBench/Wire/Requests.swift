@@ -22,9 +22,22 @@ package enum Requests {
   }
 
   /// `{"op":"hello",…}`, with the id 0.
-  package static func hello(_ identity: Identity, number: Int, into writer: inout JSONWriter) {
+  ///
+  /// - Parameters:
+  ///   - identity: Who it is.
+  ///   - number: Which connection.
+  ///   - sessionToken: The secret of a session that is to go on; it stands for the identity.
+  ///   - writer: Where it goes.
+  package static func hello(
+    _ identity: Identity, number: Int, sessionToken: [UInt8]? = nil, into writer: inout JSONWriter
+  ) {
     begin("hello", id: 0, &writer)
     writer.pair("device", string: "bot")
+    if let sessionToken {
+      writer.pair("token", string: sessionToken)
+      writer.endObject()
+      return
+    }
     switch identity {
     case .user(let prefix): writer.pair("user", string: "\(prefix)\(number)")
     case .token(let token): writer.pair("token", string: token)
