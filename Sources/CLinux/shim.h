@@ -20,18 +20,19 @@ int pthread_setname_np(unsigned long thread, const char *name);
 // Starting a program with what `posix_spawn` cannot do: a processor of its own, and an end with whoever started it. The calls
 // are declared where they are used, so that they do not become this module's.
 
-// Lets the calling thread run on one processor only, the first being 0; 0, or −1 with errno.
+// Lets the calling thread run on one processor only, the first being 0, or on all when it is negative; 0, or −1 with errno.
 static inline int muster_pin(int processor) {
   long syscall(long number, ...);
   unsigned long set[16] = {0};
   int bits = 8 * sizeof set[0];
-  if (processor < 0 || processor >= 16 * bits) return -1;
-  set[processor / bits] = 1ul << processor % bits;
+  if (processor >= 16 * bits) return -1;
+  for (int word = 0; word < 16; word++) set[word] = processor < 0 ? ~0ul : 0;
+  if (processor >= 0) set[processor / bits] = 1ul << processor % bits;
   return (int)syscall(__NR_sched_setaffinity, 0, sizeof set, set);
 }
 
 // Starts a program in a process group of its own, which the kernel kills when the thread that started it ends, however that
-// comes about. `processor` is the only one it may run on, unless negative. Between fork and exec there are only calls that a
+// comes about. `processor` is the only one it may run on; negative, it may run on all, also when whoever starts it may not. Between fork and exec there are only calls that a
 // signal handler may make. The result is its id, or −1 with errno.
 static inline int muster_spawn(
     const char *path, char *const *arguments, char *const *environment, int input, int output, int error, int processor) {
@@ -45,7 +46,7 @@ static inline int muster_spawn(
   if (child != 0) return child;
   setpgid(0, 0);
   prctl(1 /* PR_SET_PDEATHSIG */, 9 /* SIGKILL */, 0, 0, 0);
-  if (processor >= 0) muster_pin(processor);
+  muster_pin(processor);
   if (dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(error, 2) < 0) _exit(126);
   execve(path, arguments, environment);
   _exit(127);

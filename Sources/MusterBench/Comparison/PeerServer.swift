@@ -87,7 +87,7 @@ package struct PeerServer: ~Copyable {
       return .init(
         [
           tools.muster, "serve", "--dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--threads", "\(threads)",
-          "--log-level", "error",
+          "--log-level", "error", "--data-dir", "\(path)/data",
         ] + tools.musterArguments)
     case .floor:
       let build = ["cc", "-O2", "-o", "\(path)/floor", "\(tools.benchmarks)/Floor/floor.c"]
