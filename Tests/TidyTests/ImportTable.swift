@@ -95,7 +95,7 @@ struct ImportTable: Sendable {
 
   /// The forbidden imports of a source.
   func check(_ file: SourceFile) -> [Finding] {
-    guard !file.target.isEmpty else { return [] }
+    guard !file.target.isEmpty, file.path.hasSuffix(".swift") else { return [] }
     guard let row = row(of: file.target) else {
       return [file.finding(1, "the target \(file.target) is not in the import table")]
     }

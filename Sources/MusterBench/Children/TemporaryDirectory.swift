@@ -21,6 +21,7 @@ package struct TemporaryDirectory: ~Copyable {
   private static func remove(_ path: String) {
     if let directory = opendir(path) {
       while let entry = readdir(directory) {
+        // SAFETY: the name ends with a zero byte inside the entry, which is valid until the next call.
         let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         if name == "." || name == ".." { continue }
         // A link is removed, not followed.

@@ -35,7 +35,7 @@ package struct ComparisonResult: Sendable {
     self.figures = figures
   }
 
-  /// Those with any values, in the order of ``Peer/allCases``.
+  /// Those with any values, in the order of `Peer.allCases`.
   package var peers: [Peer] { Peer.allCases.filter { values[$0] != nil } }
 
   /// Adds one round of one peer.

@@ -110,6 +110,7 @@ extension Dialect {
     writer.endObject()
     writer.endArray()
     // `,"pad":""}` are ten bytes more.
+    // SAFETY: only the count is read, inside the closure.
     let pad = writer.withUnsafeBytes { max(0, changeBytes - $0.count - 10) }
     writer.pair("pad", string: String(repeating: "x", count: pad))
     writer.endObject()

@@ -79,6 +79,7 @@ package struct ShareResult: Sendable {
   /// - Throws: ``LoadError/plan(_:)`` when it is something else.
   package init(json: String) throws(LoadError) {
     do {
+      // SAFETY: the bytes are read inside the closure only.
       self = try Array(json.utf8).withUnsafeBytes { try Self.parse($0) }
     } catch {
       throw .plan("a process of the load says what is no result: \(json.prefix(80))")
