@@ -11,5 +11,5 @@ struct MusterCommand: AsyncParsableCommand {
         muster serve --dev
       It listens on loopback only, believes whoever says who they are, and prints what to paste next.
       """,
-    subcommands: [Serve.self, Bench.self])
+    subcommands: [Serve.self, Bench.self, DrillCommand.self, InspectCommand.self])
 }

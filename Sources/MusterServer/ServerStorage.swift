@@ -21,7 +21,9 @@ struct ServerStorage: Sendable {
     let path = configuration.dataDirectory
     do {
       let directory = try DataDirectory(path: path)
-      let secret = try configuration.tokenSecret.map { Array($0.utf8) } ?? TokenKeyFile.load(from: directory.disk)
+      let names = try directory.disk.list()
+      let isNew = !names.contains { SnapshotFileName.isKnown($0) || LogFileName($0) != nil }
+      let secret = try configuration.tokenSecret.map { Array($0.utf8) } ?? TokenKeyFile.load(from: directory.disk, isNew: isNew)
       let foreign = try directory.foreignFiles { name in
         SnapshotFileName.isKnown(name) || TokenKeyFile.isKnown(name) || Self.residents.contains(name)
       }
