@@ -128,11 +128,16 @@ let package = Package(
       swiftSettings: settings
     ),
 
+    // What an operator has against loss: drills on real server processes, and a look into data directories.
+    .target(
+      name: "MusterDrill", dependencies: ["MusterEngine", "MusterJSON", "MusterModel", "MusterStorage", "MusterWire"],
+      swiftSettings: settings),
+
     // L4: the command line.
     .executableTarget(
       name: "MusterCLI",
       dependencies: [
-        "MusterBench", "MusterServer",
+        "MusterBench", "MusterDrill", "MusterServer",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -148,6 +153,9 @@ let package = Package(
     ),
     .testTarget(
       name: "MusterBenchTests", dependencies: ["CLinux", "MusterBench", "MusterJSON", "MusterModel", "MusterWire"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "MusterDrillTests", dependencies: ["MusterDrill", "MusterEngine", "MusterJSON", "MusterModel", "MusterStorage"],
       swiftSettings: settings),
     .testTarget(
       name: "MusterEdgeTests", dependencies: ["MusterEdge", "MusterEngine", "MusterModel", "MusterWire"],

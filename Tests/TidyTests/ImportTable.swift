@@ -65,10 +65,12 @@ struct ImportTable: Sendable {
       families: ["NIO"]),
     "MusterBench": Row(
       ours: ["CLinux", "MusterModel", "MusterJSON", "MusterWire"], others: ["Glibc", "Histogram", "Synchronization"]),
+    "MusterDrill": Row(
+      ours: ["MusterEngine", "MusterJSON", "MusterModel", "MusterStorage", "MusterWire"], others: ["Glibc", "Synchronization"]),
 
     // L4: the command line.
     "MusterCLI": Row(
-      ours: ["MusterBench", "MusterServer"], others: ["ArgumentParser", "Darwin", "Glibc", "Logging", "Musl"]),
+      ours: ["MusterBench", "MusterDrill", "MusterServer"], others: ["ArgumentParser", "Darwin", "Glibc", "Logging", "Musl"]),
 
     // For tests only.
     "MusterTestKit": Row(
