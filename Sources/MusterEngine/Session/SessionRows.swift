@@ -45,6 +45,10 @@ struct SessionRow {
     createdSeconds = UInt32(clamping: created.milliseconds / 1_000)
   }
 
+  /// Of no meaning: reading it reads all of the row into the cache.
+  @inline(__always)
+  var firstAndLastWord: UInt32 { idWords.0 ^ UInt32(flags.rawValue) }
+
   var id: SessionID {
     @inline(__always) get {
       SessionID(high: UInt64(idWords.0) << 32 | UInt64(idWords.1), low: UInt64(idWords.2) << 32 | UInt64(idWords.3))

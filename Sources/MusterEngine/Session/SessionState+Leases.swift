@@ -98,6 +98,45 @@ extension SessionState {
     armSession(session)
   }
 
+  /// Renews many sessions by their ids, as ``renew(_:at:)`` renews one.
+  ///
+  /// What is not as simple as that is left to the caller: ids that are not known, and dormant sessions, which have to be woken.
+  ///
+  /// - Parameters:
+  ///   - ids: Any number. Batches of 64 or more cost a fraction of single renewals, which wait for main memory one by one.
+  ///   - now: The moment of the turn.
+  ///   - left: The positions in `ids` that are left are appended, in their order.
+  /// - Complexity: O(ids); no allocation, but for what is appended.
+  package mutating func renew(_ ids: Span<SessionID>, at now: Moment, left: inout [Int]) {
+    var start = 0
+    while start < ids.count {
+      let batch = ids.extracting(start..<min(start + SessionTable.batchMax, ids.count))
+      renewBatch(batch, start, at: now, &left)
+      start += SessionTable.batchMax
+    }
+  }
+
+  private mutating func renewBatch(_ ids: Span<SessionID>, _ start: Int, at now: Moment, _ left: inout [Int]) {
+    let leftBefore = left.count
+    sessions.forEach(ids) { sessions, place, slot in
+      // Nearly all are attached: these are written at once.
+      guard slot != .none, sessions.rows[slot].phase == .attached else { return left.append(start + place) }
+      sessions.rows[slot].lastHeard = now.tick
+    }
+    guard left.count > leftBefore else { return }
+    // A session that is inside of its grace, or just granted; or one that has been seen to in this loop, if it is named twice.
+    var kept = leftBefore
+    for place in left[leftBefore...] {
+      if let session = find(ids[place - start]), sessions.rows[session].phase != .dormant {
+        renew(session, at: now)
+      } else {
+        left[kept] = place
+        kept += 1
+      }
+    }
+    left.removeLast(left.count - kept)
+  }
+
   /// Notes that a session was heard, which moves its idle TTL and an HTTP lease, if it has one.
   ///
   /// O(1), no allocation: the timer is set again when it fires.

@@ -33,6 +33,37 @@ struct SessionTable: ~Copyable {
     index.find(Self.hash(id)) { rows[$0].has(id) }
   }
 
+  /// Finds up to ``batchMax`` sessions by their ids and calls `body` with the position of each id and the session, or
+  /// ``Slot/none``.
+  ///
+  /// One search waits for main memory twice, for the bucket and for the row. Here all buckets are read first, then all rows, so
+  /// that each wait is shared by the whole batch.
+  ///
+  /// `body` must not add or remove sessions.
+  @inline(__always)
+  mutating func forEach(_ ids: Span<SessionID>, _ body: (inout SessionTable, Int, Slot) -> Void) {
+    precondition(ids.count <= Self.batchMax, "\(ids.count) ids in a batch of at most \(Self.batchMax)")
+    // SAFETY: both buffers have room for as many as there are ids, each place is written before it is read, and neither leaves
+    // the closure.
+    withUnsafeTemporaryAllocation(of: (BucketTable.Bucket, Slot, UInt32).self, capacity: Self.batchMax) { found in
+      for place in 0..<ids.count { found[place].0 = index.home(Self.hash(ids[place])) }
+      for place in 0..<ids.count {
+        let slot = index.candidate(Self.hash(ids[place]), found[place].0)
+        found[place].1 = slot
+        // A row may lie across two lines of the cache; its first and its last word are read.
+        found[place].2 = slot == .none ? 0 : rows[slot].firstAndLastWord
+      }
+      for place in 0..<ids.count {
+        var slot = found[place].1
+        if slot == .none || !rows[slot].has(ids[place]) { slot = find(ids[place]) }
+        body(&self, place, slot)
+      }
+    }
+  }
+
+  /// How many ids ``forEach(_:_:)`` takes at once: more than memory serves at the same time, few enough for the first cache.
+  static let batchMax = 64
+
   /// Makes a folded session without a user, or gives `nil` when the table is full.
   mutating func insert(_ row: SessionRow) -> Slot? {
     guard let slot = slots.allocate() else { return nil }
