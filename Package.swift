@@ -147,7 +147,7 @@ let package = Package(
       swiftSettings: settings
     ),
     .testTarget(
-      name: "MusterBenchTests", dependencies: ["MusterBench", "MusterJSON", "MusterModel", "MusterWire"],
+      name: "MusterBenchTests", dependencies: ["CLinux", "MusterBench", "MusterJSON", "MusterModel", "MusterWire"],
       swiftSettings: settings),
     .testTarget(
       name: "MusterEdgeTests", dependencies: ["MusterEdge", "MusterEngine", "MusterModel", "MusterWire"],
