@@ -34,9 +34,10 @@ lint: ## Check the format of all sources
 unit: ## Run the tests of the libraries and of the source tree
 	$(strict) test $(flags) --scratch-path $(SCRATCH) $(if $(TESTS),--filter '$(TESTS)') --skip '^InteropTests\.'
 
-interop: ## Run the real server against clients that are not ours
+interop: ## Run the real server against clients that are not ours, on each of its transports
 	@.ci/install test
-	$(strict) test $(flags) --scratch-path $(SCRATCH) --filter '^InteropTests\..*$(TESTS)'
+	MUSTER_TRANSPORT=reactor $(strict) test $(flags) --scratch-path $(SCRATCH) --filter '^InteropTests\..*$(TESTS)'
+	MUSTER_TRANSPORT=nio $(strict) test $(flags) --scratch-path $(SCRATCH) --filter '^InteropTests\..*$(TESTS)'
 
 test-thread: ## Run the libraries' tests under the thread sanitizer
 	@.ci/install run

@@ -147,7 +147,7 @@ let package = Package(
       swiftSettings: settings
     ),
     .testTarget(
-      name: "MusterBenchTests", dependencies: ["MusterBench", "MusterJSON", "MusterModel", "MusterWire"],
+      name: "MusterBenchTests", dependencies: ["CLinux", "MusterBench", "MusterJSON", "MusterModel", "MusterWire"],
       swiftSettings: settings),
     .testTarget(
       name: "MusterEdgeTests", dependencies: ["MusterEdge", "MusterEngine", "MusterModel", "MusterWire"],
@@ -180,15 +180,17 @@ let package = Package(
         "MusterAccess", "MusterEngine", "MusterHTTP", "MusterModel", "MusterTestKit",
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
-        .product(name: "HummingbirdTesting", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
       ],
       swiftSettings: settings
     ),
     .testTarget(
       name: "MusterServerTests",
       dependencies: [
-        "MusterAccess", "MusterEngine", "MusterGateway", "MusterModel", "MusterServer", "MusterWire",
+        "MusterAccess", "MusterEdge", "MusterEngine", "MusterModel", "MusterServer", "MusterStorage", "MusterTestKit",
+        "MusterWire",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),

@@ -1,95 +1,62 @@
-package import Logging
-package import MusterAccess
-package import MusterEngine
-import MusterWire
+package import MusterEdge
 package import NIOCore
 import NIOHTTP1
-import Synchronization
 
-/// What all sockets of the public port share: the planes' edges, the limits, and who may come in.
+/// The public port as NIO sees it: what all its sockets share, and where their upgrades go.
+///
+/// With planes on NIO's loops a WebSocket stays where it was accepted. With planes elsewhere (see ``SocketAdopter``) it is handed
+/// over, and NIO keeps the plain requests only.
 package final class Gateway: Sendable {
-  /// The path of the WebSocket endpoint.
-  package static let path = "/v1/connect"
+  /// Who takes the sockets that have become WebSockets.
+  enum Transport: Sendable {
+    /// The edges of planes that run on the same loops as the public port.
+    case planes([ObjectIdentifier: PlaneEdge])
+    case adopter(any SocketAdopter)
+  }
 
   package let limits: GatewayLimits
-  package let origins: OriginPolicy
-  package let authenticator: any Authenticator
-  package let tokens: any SessionTokens
-  /// The executors of the planes, in their order; the engine is made with them.
-  package let executors: [NIOPlaneExecutor]
+  package let judge: UpgradeJudge
+  package let admission: Admission
+  let transport: Transport
+  private let deadlines: [ObjectIdentifier: SocketDeadlines]
 
-  let admission: Admission
-  private let edges: [PlaneEdge]
-  private let edgeByLoop: [ObjectIdentifier: PlaneEdge]
-  private let isAdmitting = Atomic<Bool>(true)
-
-  /// Makes one plane of each loop.
+  /// Makes the public port on some loops.
   ///
   /// - Parameters:
-  ///   - loops: The loops of the planes; the public port's server must run on the same.
+  ///   - loops: The loops of the public port, and no others.
   ///   - limits: What is taken from outside.
-  ///   - engine: The limits of the engine, so that both agree.
-  ///   - origins: The pages that may connect.
-  ///   - authenticator: Who decides who somebody is.
-  ///   - tokens: Who makes the session tokens.
-  ///   - logger: For what concerns no single request.
-  package init(
-    loops: [any EventLoop], limits: GatewayLimits, engine: EngineConfiguration, origins: OriginPolicy,
-    authenticator: any Authenticator, tokens: any SessionTokens, logger: Logger
+  ///   - judge: Who decides about upgrades.
+  ///   - admission: Who counts the sockets.
+  ///   - transport: Who takes the WebSockets.
+  init(
+    loops: [any EventLoop], limits: GatewayLimits, judge: UpgradeJudge, admission: Admission, transport: Transport
   ) {
     self.limits = limits
-    self.origins = origins
-    self.authenticator = authenticator
-    self.tokens = tokens
-    admission = Admission(limits: limits)
-    let executors = loops.map(NIOPlaneExecutor.init)
-    let wireLimits = WireLimits(limits, engine)
-    self.executors = executors
-    edges = executors.map {
-      PlaneEdge(
-        executor: $0, limits: limits, wireLimits: wireLimits, tokens: tokens, authenticator: authenticator,
-        logger: logger)
+    self.judge = judge
+    self.admission = admission
+    self.transport = transport
+    deadlines = Dictionary(
+      uniqueKeysWithValues: loops.map { (ObjectIdentifier($0), SocketDeadlines(eventLoop: $0, limits: limits)) })
+  }
+
+  /// Makes a public port whose WebSockets are handed over.
+  package convenience init(
+    loops: [any EventLoop], limits: GatewayLimits, judge: UpgradeJudge, admission: Admission, adopter: any SocketAdopter
+  ) {
+    self.init(loops: loops, limits: limits, judge: judge, admission: admission, transport: .adopter(adopter))
+  }
+
+  /// Stops what runs on the loops, so that they may be shut down.
+  package func stop() {
+    for deadline in deadlines.values { deadline.stop() }
+  }
+
+  /// The deadlines of the sockets on a channel's loop.
+  func deadlines(of channel: any Channel) -> SocketDeadlines {
+    guard let deadlines = deadlines[ObjectIdentifier(channel.eventLoop)] else {
+      preconditionFailure("a socket of the public port is on a loop that is not one of its loops")
     }
-    edgeByLoop = Dictionary(uniqueKeysWithValues: zip(loops.map { ObjectIdentifier($0) }, edges))
-  }
-
-  /// The ways out of the planes, in their order; the engine is made with them.
-  package var sinks: [any EventSink] { edges }
-
-  /// Ties each edge to the connection shard of its plane.
-  ///
-  /// Called once, before the first socket and before the engine starts.
-  package func connect(to engine: PresenceEngine) {
-    for (edge, shard) in zip(edges, engine.connectionShards) { edge.connect(to: shard) }
-  }
-
-  /// Refuses upgrades from now on.
-  package func stopAdmitting() {
-    isAdmitting.store(false, ordering: .releasing)
-  }
-
-  /// Ends all WebSockets without a word, and the turns of all planes: the last thing that happens to a gateway.
-  ///
-  /// Afterwards the loops may be shut down.
-  package func shutDown() async {
-    for (executor, edge) in zip(executors, edges) {
-      // Fails on a loop that is shut down already, which has ended its sockets itself.
-      try? await executor.eventLoop.submit { edge.closeAll() }.get()
-    }
-    for executor in executors { executor.stop() }
-  }
-
-  var admits: Bool { isAdmitting.load(ordering: .acquiring) }
-
-  /// How many WebSockets, and how many other sockets, are open on the public port.
-  package var openSockets: (webSockets: Int, http: Int) { admission.sockets }
-
-  /// The edge of the plane that a channel lives on.
-  func edge(of channel: any Channel) -> PlaneEdge {
-    guard let edge = edgeByLoop[ObjectIdentifier(channel.eventLoop)] else {
-      preconditionFailure("the public port must run on the loops of the planes")
-    }
-    return edge
+    return deadlines
   }
 
   var decoderLimits: NIOHTTPDecoderLimitConfiguration {
@@ -98,49 +65,5 @@ package final class Gateway: Sendable {
     configuration.maxHeaderListSize = limits.headerBytesMax
     configuration.maxHeaderFieldCount = 100
     return configuration
-  }
-}
-
-extension WireLimits {
-  /// The limits on messages that follow from those of the edge and of the engine.
-  init(_ limits: GatewayLimits, _ engine: EngineConfiguration) {
-    self.init()
-    messageBytesMax = limits.messageBytesMax
-    metaBytesMax = engine.metaBytesMax
-    dataBytesMax = engine.dataBytesMax
-    signalBytesMax = engine.dataBytesMax
-    statusTextBytesMax = engine.statusTextBytesMax
-    pageMembersMax = engine.pageMembersMax
-    pageMembersDefault = min(pageMembersDefault, engine.pageMembersMax)
-    watchesMax = engine.watchesPerConnectionMax
-    resumeChannelsMax = engine.channelsPerSessionMax
-  }
-}
-
-/// What one socket counts as, until it is gone.
-///
-/// ### Isolation
-/// Used on the socket's loop; the lock is there because a channel's close future may be completed from elsewhere at shutdown.
-final class SocketPlace: Sendable {
-  private let admission: Admission
-  private let place = Mutex<Admission.Place?>(.http)
-
-  init(_ admission: Admission) {
-    self.admission = admission
-  }
-
-  /// Counts the socket as a WebSocket from now on; says what went over its limit when it may not.
-  func upgrade(_ address: AddressKey) -> String? {
-    place.withLock { place in
-      guard place == .http else { return nil }
-      let refusal = admission.upgrade(address)
-      if refusal == nil { place = .webSocket(address) }
-      return refusal
-    }
-  }
-
-  func close() {
-    guard let last = place.withLock({ $0.take() }) else { return }
-    admission.close(last)
   }
 }

@@ -1,6 +1,6 @@
 package import HummingbirdCore
 package import Logging
-import MusterAccess
+import MusterEdge
 package import NIOCore
 import NIOHTTP1
 import NIOHTTPTypes
@@ -23,7 +23,7 @@ package struct GatewayChannel: HTTPChannelHandler {
   /// Makes the setup of the public port.
   ///
   /// - Parameters:
-  ///   - gateway: The planes' edges; the server must run on their event loops.
+  ///   - gateway: What the sockets share; the server must run on its loops.
   ///   - responder: What answers HTTP requests that are not upgrades.
   package init(gateway: Gateway, responder: @escaping Responder) {
     self.gateway = gateway

@@ -1,4 +1,5 @@
 import MusterAccess
+import MusterEdge
 import MusterEngine
 import MusterModel
 import NIOCore
@@ -89,6 +90,11 @@ final class GatewayHandler: ChannelInboundHandler {
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     // A reset, mostly. The channel is of no more use.
     context.close(promise: nil)
+  }
+
+  /// Makes the connection known to the engine, or turns it away.
+  func open(refusal: Refusal?) {
+    edge.opened(self, refusal: refusal)
   }
 
   /// Gives up what was only needed for the hello.

@@ -1,5 +1,6 @@
 import Logging
 import MusterAccess
+import MusterEdge
 import MusterEngine
 import MusterJSON
 import MusterModel
@@ -42,7 +43,6 @@ final class PlaneEdge: @unchecked Sendable {
   private var scratch: [UInt8] = []
   /// Where frames are written before they become buffers of the channels.
   private var writer = JSONWriter(capacity: 4 << 10)
-  private var requestDeadlines: DeadlineQueue<UpgradeHandler>
   private var closeDeadlines: DeadlineQueue<any Channel>
   private var lastSettled = NIODeadline.distantPast
 
@@ -62,8 +62,7 @@ final class PlaneEdge: @unchecked Sendable {
     messages = MessageDecoder(limits: wireLimits)
     self.tokens = tokens
     self.authenticator = authenticator
-    requestDeadlines = DeadlineQueue(delay: TimeAmount(limits.requestTimeout))
-    closeDeadlines = DeadlineQueue(delay: TimeAmount(limits.closeTimeout))
+    closeDeadlines = DeadlineQueue(delay: limits.closeTimeout)
   }
 
   /// Ties the edge to its shard, before anything runs.
@@ -309,20 +308,15 @@ extension PlaneEdge {
     executor.requestTurn()
   }
 
-  /// Closes a channel that has not sent its first request head when its time is over.
-  func expectRequest(of handler: UpgradeHandler) {
-    requestDeadlines.arm(handler, now: .now())
-  }
-
   /// Closes a channel for good when its peer has not done so in time.
-  func expectClose(of channel: any Channel) {
-    closeDeadlines.arm(channel, now: .now())
+  private func expectClose(of channel: any Channel) {
+    closeDeadlines.arm(channel, now: NIODeadline.now().uptimeNanoseconds)
   }
 
   /// Ends all WebSockets without a word.
   func closeAll() {
     for handler in transports { handler?.channel?.close(promise: nil) }
-    while let channel = closeDeadlines.next(now: .distantFuture) { channel.close(promise: nil) }
+    while let channel = closeDeadlines.next(now: .max) { channel.close(promise: nil) }
   }
 
   /// Tells the engine what was noted, and writes out what was queued.
@@ -342,8 +336,7 @@ extension PlaneEdge {
     guard now - lastSettled >= .milliseconds(Int64(Tick.milliseconds)) else { return }
     lastSettled = now
     noteProgress()
-    while let handler = requestDeadlines.next(now: now) { handler.requestIsLate() }
-    while let channel = closeDeadlines.next(now: now) { channel.close(promise: nil) }
+    while let channel = closeDeadlines.next(now: now.uptimeNanoseconds) { channel.close(promise: nil) }
   }
 
   private func tell(_ handler: GatewayHandler) {

@@ -1,6 +1,6 @@
 import HummingbirdCore
 import Logging
-import MusterAccess
+import MusterEdge
 import MusterModel
 import NIOCore
 import NIOHTTP1
@@ -64,7 +64,7 @@ final class UpgradeHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
-    gateway.edge(of: context.channel).expectRequest(of: self)
+    gateway.deadlines(of: context.channel).expectRequest(of: self)
   }
 
   func handlerRemoved(context: ChannelHandlerContext) {
@@ -103,7 +103,7 @@ final class UpgradeHandler: ChannelDuplexHandler, RemovableChannelHandler {
     case .fresh, .http:
       let part = unwrapInboundIn(data)
       guard case .head(let head) = part else { return forward(part, context) }
-      switch unanswered == 0 ? gateway.judge(head, from: context.channel.remoteAddress) : head.pipelined {
+      switch unanswered == 0 ? judge(head, context) : head.pipelined {
       case .plain: forward(part, context)
       case .plainOnce: forward(.head(head.closingAfterwards), context)
       case .grant(let grant): state = .granted(grant)
@@ -112,7 +112,7 @@ final class UpgradeHandler: ChannelDuplexHandler, RemovableChannelHandler {
     case .granted(let grant):
       switch unwrapInboundIn(data) {
       case .end: upgrade(grant, context)
-      case .head, .body: refuse(.init(.badRequest, .badRequest, "The upgrade request must not have a body."), context)
+      case .head, .body: refuse(.init(status: 400, .badRequest, "The upgrade request must not have a body."), context)
       }
     case .refused, .done:
       break
@@ -123,9 +123,9 @@ final class UpgradeHandler: ChannelDuplexHandler, RemovableChannelHandler {
     guard isOurs else { return context.fireErrorCaught(error) }
     switch error {
     case HTTPParserError.headerOverflow:
-      refuse(.init(.requestHeaderFieldsTooLarge, .tooLarge, "The header fields are too large."), context)
+      refuse(.init(status: 431, .tooLarge, "The header fields are too large."), context)
     case is HTTPParserError:
-      refuse(.init(.badRequest, .badRequest, "This is not an HTTP request: \(error)."), context)
+      refuse(.init(status: 400, .badRequest, "This is not an HTTP request: \(error)."), context)
     default:
       context.close(promise: nil)
     }
@@ -173,10 +173,9 @@ extension UpgradeHandler {
 
   private func refuse(_ refusal: UpgradeRefusal, _ context: ChannelHandlerContext) {
     state = .refused
-    var head = HTTPResponseHead(version: .http1_1, status: refusal.status)
-    var body = context.channel.allocator.buffer(capacity: 256)
-    refusal.write(to: &body)
-    head.headers = refusal.headers
+    var head = HTTPResponseHead(version: .http1_1, status: .init(statusCode: refusal.status))
+    let body = ByteBuffer(bytes: refusal.body)
+    for field in refusal.fields { head.headers.add(name: field.name, value: field.value) }
     head.headers.add(name: "content-type", value: "application/json")
     head.headers.add(name: "content-length", value: "\(body.readableBytes)")
     head.headers.add(name: "connection", value: "close")
@@ -185,16 +184,31 @@ extension UpgradeHandler {
     context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     // Half first: closing both ways at once, with bytes of the peer unread, would take the answer away from it.
     context.close(mode: .output, promise: nil)
-    gateway.edge(of: context.channel).expectClose(of: context.channel)
+    gateway.deadlines(of: context.channel).expectClose(of: context.channel)
     keepPromise(nil)
   }
 
-  /// Turns the pipeline into that of a WebSocket: one handler on raw bytes.
+  private func judge(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) -> UpgradeJudgement {
+    guard head.headers.contains(name: "upgrade") else { return .plain }
+    return gateway.judge.judge(UpgradeRequest(head), from: context.channel.remoteAddress?.ipAddress ?? "")
+  }
+
   private func upgrade(_ grant: UpgradeGrant, _ context: ChannelHandlerContext) {
+    switch gateway.transport {
+    case .planes(let edges):
+      guard let edge = edges[ObjectIdentifier(context.eventLoop)] else {
+        preconditionFailure("the public port must run on the loops of the planes")
+      }
+      become(GatewayHandler(edge: edge, peer: grant.peer), answering: grant.response, context)
+    case .adopter(let adopter):
+      handOver(grant, to: adopter, context)
+    }
+  }
+
+  /// Turns the pipeline into that of a WebSocket: one handler on raw bytes.
+  private func become(_ handler: GatewayHandler, answering answer: String, _ context: ChannelHandlerContext) {
     state = .done
-    let edge = gateway.edge(of: context.channel)
     let overload = place.upgrade(AddressKey(context.channel.remoteAddress)).map { Refusal(.overloaded, $0) }
-    let handler = GatewayHandler(edge: edge, peer: grant.peer)
     guard let encoder, let decoder else { return }
     let pipeline = context.pipeline.syncOperations
     do {
@@ -203,9 +217,9 @@ extension UpgradeHandler {
       // The encoder goes before the answer, the decoder after it: what that has read too far, it hands to the new handler.
       pipeline.removeHandler(encoder, promise: nil)
       var response = context.channel.allocator.buffer(capacity: 256)
-      response.writeString(grant.response)
+      response.writeString(answer)
       context.writeAndFlush(NIOAny(response), promise: nil)
-      edge.opened(handler, refusal: overload)
+      handler.open(refusal: overload)
       pipeline.removeHandler(self, promise: nil)
       let leftovers = context.eventLoop.makePromise(of: Void.self)
       leftovers.futureResult.assumeIsolated().whenComplete { _ in handler.flush() }
@@ -213,6 +227,42 @@ extension UpgradeHandler {
     } catch {
       context.close(promise: nil)
     }
+  }
+
+  /// Gives the socket away: its descriptor is duplicated, and NIO closes its own without a word to the peer.
+  ///
+  /// What the decoder has read too far comes out of it when it is removed, and goes along.
+  private func handOver(_ grant: UpgradeGrant, to adopter: any SocketAdopter, _ context: ChannelHandlerContext) {
+    if let overload = place.upgrade(AddressKey(context.channel.remoteAddress)) {
+      return refuse(.init(status: 503, .overloaded, overload), context)
+    }
+    state = .done
+    guard let encoder, let decoder else { return }
+    let channel = context.channel
+    let pipeline = context.pipeline.syncOperations
+    let leftover = LeftoverHandler()
+    let place = place
+    do {
+      try channel.syncOptions?.setOption(.autoRead, value: false)
+      for old in httpHandlers { pipeline.removeHandler(old, promise: nil) }
+      try pipeline.addHandler(leftover, position: .after(self))
+      pipeline.removeHandler(encoder, promise: nil)
+      pipeline.removeHandler(self, promise: nil)
+    } catch {
+      return context.close(promise: nil)
+    }
+    let removal = context.eventLoop.makePromise(of: Void.self)
+    removal.futureResult.assumeIsolated().whenComplete { _ in
+      defer { channel.close(promise: nil) }
+      let descriptor = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
+        duplicate($0)
+      }
+      guard let descriptor, descriptor >= 0, !leftover.isClosed else { return }
+      guard let count = place.surrender() else { return closeDescriptor(descriptor) }
+      adopter.adopt(
+        descriptor, peer: grant.peer, answer: Array(grant.response.utf8), leftover: leftover.bytes, place: count)
+    }
+    pipeline.removeHandler(decoder, promise: removal)
   }
 }
 

@@ -1,6 +1,6 @@
 import Logging
+import MusterEdge
 import MusterEngine
-import MusterGateway
 import MusterHTTP
 import ServiceLifecycle
 
@@ -15,7 +15,8 @@ struct DrainService: Service {
   private static let pollInterval = Duration.milliseconds(20)
 
   let engine: PresenceEngine
-  let gateway: Gateway
+  let judge: UpgradeJudge
+  let admission: Admission
   let readiness: Readiness
   let spread: Duration
   let logger: Logger
@@ -28,8 +29,8 @@ struct DrainService: Service {
       return
     }
     readiness.end("The server is stopping.")
-    gateway.stopAdmitting()
-    logger.notice("draining", metadata: ["websockets": "\(gateway.openSockets.webSockets)"])
+    judge.stopAdmitting()
+    logger.notice("draining", metadata: ["websockets": "\(admission.sockets.webSockets)"])
     let deadline = ContinuousClock.now + spread + Self.patience
     // Tasks of their own: the engine does not stop half-way, but the process must not wait for it for ever.
     let (drained, signal) = AsyncStream.makeStream(of: Never.self)
@@ -43,9 +44,9 @@ struct DrainService: Service {
     }
     for await _ in drained {}
     // The engine has forgotten its connections; their close frames may still be on the way.
-    while gateway.openSockets.webSockets > 0, ContinuousClock.now < deadline {
+    while admission.sockets.webSockets > 0, ContinuousClock.now < deadline {
       guard (try? await Task.sleep(for: Self.pollInterval)) != nil else { return }
     }
-    logger.notice("drained", metadata: ["websockets": "\(gateway.openSockets.webSockets)"])
+    logger.notice("drained", metadata: ["websockets": "\(admission.sockets.webSockets)"])
   }
 }

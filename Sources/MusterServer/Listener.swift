@@ -45,18 +45,9 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
     do {
       try await application.run()
     } catch let error as IOError {
-      throw ServerError.cannotListen(setting: setting, address: address, reason: Self.reason(error))
+      throw ServerError.cannotListen(setting: setting, address: address, reason: ListeningSocket.reason(error.errnoCode))
     } catch let error as SocketAddressError {
       throw ServerError.cannotListen(setting: setting, address: address, reason: "\(error)")
-    }
-  }
-
-  private static func reason(_ error: IOError) -> String {
-    switch error.errnoCode {
-    case EADDRINUSE: "the port is in use"
-    case EADDRNOTAVAIL: "this machine does not have the address"
-    case EACCES: "the port may not be used without privileges"
-    default: "\(error)"
     }
   }
 }

@@ -2,8 +2,8 @@ import Hummingbird
 import HummingbirdCore
 package import Logging
 import MusterAccess
+import MusterEdge
 import MusterEngine
-import MusterGateway
 import MusterHTTP
 import NIOCore
 import NIOPosix
@@ -22,9 +22,6 @@ package struct ServerAddresses: Sendable, Hashable {
 /// ### Lifetime
 /// ``run(stopsOnSignals:onReady:)`` once; everything is made in it and gone after it.
 package struct MusterServer: Sendable {
-  /// How long the loops outlive what ran on them.
-  private static let afterglow = Duration.milliseconds(50)
-
   private let configuration: ServerConfiguration
   private let logger: Logger
 
@@ -45,35 +42,34 @@ package struct MusterServer: Sendable {
   ///   - onReady: Called once, when both ports listen.
   /// - Throws: ``ServerError`` when a port cannot be taken.
   package func run(stopsOnSignals: Bool = false, onReady: @escaping @Sendable (ServerAddresses) -> Void) async throws {
-    let planes = MultiThreadedEventLoopGroup(numberOfThreads: configuration.planes(cores: System.coreCount))
     let control = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     var failure: (any Error)?
     do {
-      try await serve(on: planes, control: control, signals: stopsOnSignals ? [.sigterm, .sigint] : [], onReady: onReady)
+      try await serve(control: control, signals: stopsOnSignals ? [.sigterm, .sigint] : [], onReady: onReady)
     } catch {
       failure = error
     }
-    // Hummingbird's servers look back at their loops once more after they have ended, from tasks that nobody can wait for.
-    try? await Task.detached { try await Task.sleep(for: Self.afterglow) }.value
-    try? await planes.shutdownGracefully()
-    try? await control.shutdownGracefully()
+    await EventLoops.end(control)
     if let failure { throw failure }
   }
 
   private func serve(
-    on planes: MultiThreadedEventLoopGroup, control: MultiThreadedEventLoopGroup, signals: [UnixSignal],
-    onReady: @escaping @Sendable (ServerAddresses) -> Void
+    control: MultiThreadedEventLoopGroup, signals: [UnixSignal], onReady: @escaping @Sendable (ServerAddresses) -> Void
   ) async throws {
     let tokens = configuration.tokenSecret.map { TokenMint(secret: Array($0.utf8)) } ?? TokenMint()
     let authenticator = TokenAuthenticator(tokens: tokens, isDevelopment: configuration.isDevelopment)
     let origins = configuration.originPolicy
-    let gateway = Gateway(
-      loops: Array(planes.makeIterator()), limits: limits, engine: configuration.engine, origins: origins,
-      authenticator: authenticator, tokens: tokens, logger: logger)
+    let limits = limits
+    let judge = UpgradeJudge(origins: origins)
+    let admission = Admission(limits: limits)
+    let dataPlane = try makeDataPlane(
+      DataPlaneParts(
+        limits: limits, engine: configuration.engine, judge: judge, admission: admission, authenticator: authenticator,
+        tokens: tokens, logger: logger))
     let engine = PresenceEngine(
-      configuration: configuration.engine, executors: gateway.executors, sinks: gateway.sinks, clock: SystemClock(),
+      configuration: configuration.engine, executors: dataPlane.executors, sinks: dataPlane.sinks, clock: SystemClock(),
       journal: MemoryJournal(), random: SystemRandom())
-    gateway.connect(to: engine)
+    dataPlane.connect(to: engine)
     engine.start()
     let readiness = Readiness()
     let ready = ReadyNotice(readiness, onReady)
@@ -83,21 +79,20 @@ package struct MusterServer: Sendable {
       cookie: configuration.cookie, bodyBytesMax: configuration.limits.bodyBytesMax)
     let adminAPI = AdminAPI(
       engine: engine, tokens: tokens, readiness: readiness, key: configuration.apiKey,
-      hooks: .init(openSockets: { gateway.openSockets }, drain: { stopping.stop() }))
-    let publicPort = Listener(
-      setting: "listen", address: configuration.listen, responder: publicAPI.router().buildResponder(),
-      server: HTTPServerBuilder { GatewayChannel(gateway: gateway, responder: $0) }, group: planes, logger: logger,
+      hooks: .init(openSockets: { admission.sockets }, drain: { stopping.stop() }))
+    let publicPort = dataPlane.makePort(
+      address: configuration.listen, responder: publicAPI.router().buildResponder(),
       onListening: { ready.publicPortListens(at: $0) })
     let adminPort = Listener(
       setting: "admin_listen", address: configuration.adminListen, responder: adminAPI.router().buildResponder(),
       server: .http1(configuration: adminChannel), group: control, logger: logger,
       onListening: { ready.adminPortListens(at: $0) })
     let drain = DrainService(
-      engine: engine, gateway: gateway, readiness: readiness, spread: configuration.drainSpread, logger: logger)
+      engine: engine, judge: judge, admission: admission, readiness: readiness, spread: configuration.drainSpread, logger: logger)
 
     // The last stops first.
     // A port that cannot be taken stops the others in peace, too, and not without a word to clients that were quick.
-    let ports = [adminPort, publicPort].map {
+    let ports = ([adminPort, publicPort] as [any Service]).map {
       ServiceGroupConfiguration.ServiceConfiguration(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup)
     }
     var group = ServiceGroupConfiguration(
@@ -107,11 +102,19 @@ package struct MusterServer: Sendable {
     stopping.arm { await services.triggerGracefulShutdown() }
     do {
       try await services.run()
-      await gateway.shutDown()
+      await dataPlane.shutDown()
     } catch {
-      await gateway.shutDown()
+      await dataPlane.shutDown()
       throw error
     }
+  }
+
+  private func makeDataPlane(_ parts: DataPlaneParts) throws -> any DataPlane {
+    let threads = configuration.planes(cores: System.coreCount)
+    #if os(Linux)
+      if configuration.transport == .reactor { return try ReactorDataPlane(threads: threads, parts) }
+    #endif
+    return NIODataPlane(threads: threads, parts)
   }
 
   /// The limits of the edge, with what the process may have open.

@@ -1,7 +1,7 @@
 package import Logging
 import MusterAccess
+package import MusterEdge
 package import MusterEngine
-package import MusterGateway
 
 /// Everything that can be set about a server.
 package struct ServerConfiguration: Sendable {
@@ -11,6 +11,8 @@ package struct ServerConfiguration: Sendable {
   package var adminListen = ListenAddress(host: "127.0.0.1", port: 7601)
   /// Data-plane threads; 0 takes one for each core.
   package var threads = 0
+  /// What the data-plane threads are.
+  package var transport = Transport.platformDefault
   /// Believes a bare user id; only on loopback.
   package var isDevelopment = false
   /// What the admin port asks for as bearer token; `nil` asks for nothing, which only loopback may.
@@ -27,6 +29,23 @@ package struct ServerConfiguration: Sendable {
   package var engine = EngineConfiguration()
 
   package init() {}
+
+  /// What the data-plane threads are, and so how WebSockets are served.
+  package enum Transport: String, Sendable, CaseIterable {
+    /// Epoll loops of our own: the least memory and time for each connection. Linux only.
+    case reactor
+    /// Event loops of NIO, on every platform.
+    case nio
+
+    /// The best that the platform has.
+    package static var platformDefault: Transport {
+      #if os(Linux)
+        .reactor
+      #else
+        .nio
+      #endif
+    }
+  }
 
   /// When a browser sends the session cookie along.
   package enum SameSite: String, Sendable, CaseIterable {
@@ -54,6 +73,9 @@ package struct ServerConfiguration: Sendable {
       if !holds { found.append(.init(setting: setting, message: message)) }
     }
     check("threads", (0...1_024).contains(threads), "\(threads) is not within 0 to 1024")
+    #if !os(Linux)
+      check("transport", transport != .reactor, "the reactor needs Linux; nio runs everywhere")
+    #endif
     check(
       "drain_spread", (.zero ... .seconds(300)).contains(drainSpread),
       "\(DurationText.text(drainSpread)) is not within 0s to 300s")

@@ -1,6 +1,6 @@
 import Logging
+import MusterEdge
 import MusterEngine
-import MusterGateway
 import MusterModel
 
 extension Setting {
@@ -12,6 +12,7 @@ extension Setting {
     .address("admin_listen", \.adminListen, "where operators and backends connect"),
     .flag("dev", \.isDevelopment, "development mode: believes a bare user id, serves loopback only"),
     .count("threads", \.threads, "data-plane threads; 0 takes one for each core"),
+    .choice("transport", \.transport, "how WebSockets are served: by epoll loops of our own, or by NIO"),
     .choice("log_level", \.logLevel, "how much is logged"),
     .text("node", \.engine.node, "the name of this node as clients see it"),
     .duration("drain_spread", \.drainSpread, "over how long a stopping server spreads the return of its clients"),

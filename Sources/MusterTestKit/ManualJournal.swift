@@ -2,7 +2,7 @@ package import MusterEngine
 package import MusterModel
 import Synchronization
 
-/// A journal that keeps its records, and is durable as far as the test says.
+/// A journal that keeps its records, is durable as far as the test says, and as healthy.
 package final class ManualJournal: MutationJournal {
   /// One record.
   package struct Record: Sendable {
@@ -14,6 +14,7 @@ package final class ManualJournal: MutationJournal {
     var records: [Record] = []
     var durable: UInt64 = 0
     var isHolding = false
+    var status = JournalStatus.accepting
   }
 
   private let state = Mutex(State())
@@ -29,6 +30,17 @@ package final class ManualJournal: MutationJournal {
 
   package var durableThrough: LSN {
     state.withLock { LSN($0.isHolding ? $0.durable : UInt64($0.records.count)) }
+  }
+
+  package var status: JournalStatus { state.withLock { $0.status } }
+
+  /// From now on the journal says that it is in this state.
+  ///
+  /// Records are kept all the same, but nothing more becomes durable unless it is accepting.
+  package func become(_ status: JournalStatus) {
+    if status != .accepting { hold() }
+    state.withLock { $0.status = status }
+    if status == .accepting { release() }
   }
 
   /// All records so far, in their order.

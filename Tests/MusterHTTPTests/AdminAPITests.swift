@@ -1,5 +1,4 @@
 import HTTPTypes
-import HummingbirdTesting
 import MusterEngine
 import MusterHTTP
 import MusterModel

@@ -1,12 +1,10 @@
 import HTTPTypes
 import Hummingbird
-import HummingbirdTesting
 import MusterAccess
 import MusterEngine
 import MusterHTTP
 import MusterModel
 import MusterTestKit
-import NIOCore
 import Synchronization
 
 /// Session tokens that anybody can read and make: the id behind a `t`.
@@ -44,19 +42,19 @@ struct HTTPHarness: Sendable {
   /// Makes the APIs, runs the body against one of them, and ends the threads.
   static func publicAPI(
     origins: OriginPolicy = .sameHost, isSecure: Bool = false,
-    _ body: @escaping @Sendable (any TestClientProtocol, HTTPHarness) async throws -> Void
+    _ body: @escaping @Sendable (RouterClient, HTTPHarness) async throws -> Void
   ) async throws {
     try await LoopbackHarness().run { loopback in
       let harness = HTTPHarness(loopback: loopback)
       let api = PublicAPI(
         engine: loopback.engine, authenticator: PlainTokens(), tokens: PlainTokens(), readiness: harness.readiness,
         origins: origins, cookie: .init(sameSite: "Lax", isSecure: isSecure), bodyBytesMax: 4 << 10)
-      try await Application(router: api.router()).test(.router) { try await body($0, harness) }
+      try await body(RouterClient(api.router().buildResponder()), harness)
     }
   }
 
   static func adminAPI(
-    key: String? = nil, _ body: @escaping @Sendable (any TestClientProtocol, HTTPHarness) async throws -> Void
+    key: String? = nil, _ body: @escaping @Sendable (RouterClient, HTTPHarness) async throws -> Void
   ) async throws {
     try await LoopbackHarness().run { loopback in
       let harness = HTTPHarness(loopback: loopback)
@@ -64,7 +62,7 @@ struct HTTPHarness: Sendable {
       let api = AdminAPI(
         engine: loopback.engine, tokens: PlainTokens(), readiness: harness.readiness, key: key,
         hooks: .init(openSockets: { (webSockets: 3, http: 1) }, drain: { drains.note() }))
-      try await Application(router: api.router()).test(.router) { try await body($0, harness) }
+      try await body(RouterClient(api.router().buildResponder()), harness)
     }
   }
 
@@ -80,20 +78,6 @@ struct HTTPHarness: Sendable {
     _ = await loopback.engine.request(session, .join(name, meta: .empty, list: 0))
     await loopback.settle()
   }
-}
-
-extension TestClientProtocol {
-  /// One request, and its whole answer.
-  func call(
-    _ method: HTTPRequest.Method, _ uri: String, _ body: String? = nil, headers: HTTPFields = [:]
-  ) async throws -> TestResponse {
-    try await execute(uri: uri, method: method, headers: headers, body: body.map { ByteBuffer(string: $0) })
-  }
-}
-
-extension TestResponse {
-  /// The body as text.
-  var text: String { String(buffer: body) }
 }
 
 extension HTTPFields {

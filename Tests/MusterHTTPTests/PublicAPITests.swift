@@ -1,5 +1,4 @@
 import HTTPTypes
-import HummingbirdTesting
 import MusterAccess
 import MusterEngine
 import MusterHTTP

@@ -1,5 +1,5 @@
+import MusterEdge
 import MusterEngine
-import MusterGateway
 import MusterModel
 import MusterServer
 import MusterWire

@@ -6,11 +6,27 @@ import Testing
 struct TestServer: Sendable {
   let addresses: ServerAddresses
 
-  /// Starts a development server, runs the body, and stops the server.
+  /// Starts a development server, runs the body, and stops the server: once on every transport that the platform has.
   static func run(
     _ configure: (inout ServerConfiguration) -> Void = { _ in }, _ body: @escaping @Sendable (TestServer) async throws -> Void
   ) async throws {
+    for transport in transports { try await run(on: transport, configure, body) }
+  }
+
+  private static var transports: [ServerConfiguration.Transport] {
+    #if os(Linux)
+      [.reactor, .nio]
+    #else
+      [.nio]
+    #endif
+  }
+
+  private static func run(
+    on transport: ServerConfiguration.Transport, _ configure: (inout ServerConfiguration) -> Void,
+    _ body: @escaping @Sendable (TestServer) async throws -> Void
+  ) async throws {
     var configuration = ServerConfiguration()
+    configuration.transport = transport
     configuration.listen = ListenAddress(host: "127.0.0.1", port: 0)
     configuration.adminListen = ListenAddress(host: "127.0.0.1", port: 0)
     configuration.isDevelopment = true

@@ -1,5 +1,7 @@
-import MusterServer
+import MusterModel
 import Testing
+
+@testable import MusterServer
 
 @Suite("Durations as text")
 struct DurationTextTests {
@@ -49,5 +51,18 @@ struct ListenAddressTests {
     ])
   func refuses(text: String) {
     #expect(ListenAddress(text) == nil)
+  }
+}
+
+@Suite("Times as HTTP writes them")
+struct HTTPDateTests {
+  @Test(
+    "the example of RFC 9110, the beginning of the count, a leap day and the end of a year",
+    arguments: [
+      (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"), (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+      (1_709_210_096, "Thu, 29 Feb 2024 12:34:56 GMT"), (4_102_444_799, "Thu, 31 Dec 2099 23:59:59 GMT"),
+    ] as [(Int64, String)])
+  func dates(seconds: Int64, text: String) {
+    #expect(HTTPDate.text(WallTime(milliseconds: seconds * 1_000 + 999)) == text)
   }
 }

@@ -84,7 +84,8 @@ struct ImportTable: Sendable {
     guard target.hasSuffix("Tests"), var row = rows[String(target.dropLast("Tests".count))] else { return nil }
     row.ours.formUnion([String(target.dropLast("Tests".count)), "MusterTestKit"])
     row.others.formUnion(["Foundation", "Glibc", "Synchronization", "Testing"])
-    if row.others.contains("Hummingbird") { row.others.insert("HummingbirdTesting") }
+    // A channel that is none, for the context of a request.
+    if row.others.contains("Hummingbird") { row.others.insert("NIOEmbedded") }
     return row
   }
 

@@ -54,6 +54,19 @@ package actor ConnectionShard {
     state.heard(connection, at: now.tick)
   }
 
+  /// Takes a `beat` for an edge that answers it by itself.
+  ///
+  /// O(1), no allocation, no call of the sink.
+  ///
+  /// - Returns: The server time to answer with; `nil` when the connection has not said hello, so that the beat must take the way of
+  ///   all requests.
+  @inline(__always)
+  package func beat(_ connection: ConnectionID) -> WallTime? {
+    guard state.hasGreeted(connection) else { return nil }
+    state.heard(connection, at: now.tick)
+    return now.wall
+  }
+
   /// Binds the connection to a new or a resumed session.
   ///
   /// The answer is ``Reply/hello(_:)``, or a refusal and a close.

@@ -15,11 +15,28 @@ package struct LSN: Sendable, Hashable, Comparable {
   package static func < (left: LSN, right: LSN) -> Bool { left.rawValue < right.rawValue }
 }
 
+/// Whether a log can take what happens.
+package enum JournalStatus: UInt8, Sendable, CaseIterable {
+  /// What is appended now will become durable.
+  case accepting = 0
+  /// There is no room for more, on the disk or in the queue before it; it comes back to `accepting` by itself.
+  ///
+  /// What was appended stays queued and becomes durable once there is room. Only what was not yet decided is refused.
+  case full = 1
+  /// A write or a sync went wrong: nothing becomes durable any more, ever. Final.
+  case failed = 2
+}
+
 /// What the engine needs of a log.
 ///
 /// ### Durability
 /// After ``append(_:at:)`` nothing is promised yet. What was appended survives a crash once ``durableThrough`` has reached its
 /// position; until then the engine keeps back every reply that depends on it.
+///
+/// ### Errors
+/// A log never refuses a record, since what was decided is applied at once. Whoever is about to decide something asks
+/// ``status`` before, and refuses with `unavailable` unless the log is accepting. What is appended all the same, because it was
+/// under way or happens by itself as a timeout does, is kept while the log is full, and lost once it has failed.
 ///
 /// ### Isolation
 /// Called from all session shards at once. ``append(_:at:)`` must not block; waiting is the business of whoever holds the reply.
@@ -29,6 +46,14 @@ package protocol MutationJournal: Sendable {
 
   /// The last position that is known to survive a crash. Only grows.
   var durableThrough: LSN { get }
+
+  /// Whether something new may be decided. Cheap: it is read for every request that changes something.
+  var status: JournalStatus { get }
+}
+
+extension MutationJournal {
+  /// Whether something new may be decided.
+  package var isAccepting: Bool { status == .accepting }
 }
 
 /// Counts records and keeps none: everything is "durable" at once and gone at exit.
@@ -42,4 +67,6 @@ package final class MemoryJournal: MutationJournal {
   }
 
   package var durableThrough: LSN { LSN(last.load(ordering: .relaxed)) }
+
+  package var status: JournalStatus { .accepting }
 }

@@ -16,6 +16,33 @@ enum Base64 {
     return String(decoding: text, as: UTF8.self)
   }
 
+  /// The text for a digest, without an allocation.
+  static func encode(_ digest: SHA1.Digest) -> InlineArray<28, UInt8> {
+    var text = InlineArray<28, UInt8>(repeating: padding)
+    for group in 0..<7 {
+      var bits: UInt32 = 0
+      for place in 0..<3 {
+        let index = group * 3 + place
+        bits = bits << 8 | (index < digest.count ? UInt32(digest[index]) : 0)
+      }
+      // 20 bytes leave one digit of the last group to the padding.
+      for place in 0..<4 where group * 4 + place < 27 {
+        text[group * 4 + place] = alphabet[Int(bits >> UInt32(18 - 6 * place) & 0x3f)]
+      }
+    }
+    return text
+  }
+
+  /// Whether a byte is a digit.
+  static func isDigit(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+      UInt8(ascii: "+"), UInt8(ascii: "/"):
+      true
+    default: false
+    }
+  }
+
   /// The bytes that a text stands for, or `nil` when it is not padded base64.
   ///
   /// Unused bits of the last digit are ignored, as most decoders do (RFC 4648, section 3.5).

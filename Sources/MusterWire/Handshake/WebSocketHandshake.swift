@@ -83,8 +83,27 @@ package enum WebSocketHandshake {
 
   /// The value of `Sec-WebSocket-Accept` that proves that a key was understood.
   package static func accept(key: String) -> String {
-    Base64.encode(SHA1.digest(Array((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").utf8)))
+    let proof = accept(key: Array(key.utf8).span.bytes)
+    return String(decoding: (0..<proof.count).map { proof[$0] }, as: UTF8.self)
   }
+
+  /// The same for a key that still stands in the request; allocates nothing.
+  ///
+  /// - Parameter key: At most 24 bytes, which is what 16 bytes are in base64.
+  /// - Returns: ASCII.
+  package static func accept(key: RawSpan) -> InlineArray<28, UInt8> {
+    precondition(key.byteCount <= keyBytes, "a key is judged before it is answered")
+    var message = InlineArray<60, UInt8>(repeating: 0)
+    for index in 0..<key.byteCount { message[index] = key.unsafeLoad(fromByteOffset: index, as: UInt8.self) }
+    for index in 0..<guid.utf8CodeUnitCount { message[key.byteCount + index] = guid.utf8Start[index] }
+    let digest = SHA1.digest(message.span.bytes.extracting(first: key.byteCount + guid.utf8CodeUnitCount))
+    return Base64.encode(digest)
+  }
+
+  /// What RFC 6455 has the server put behind the key.
+  private static var guid: StaticString { "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" }
+  /// How long a key is as text.
+  static let keyBytes = 24
 
   /// A key for a client to send, from 128 random bits.
   package static func key(_ high: UInt64, _ low: UInt64) -> String {

@@ -100,6 +100,20 @@ package struct WebSocketDecoder: Sendable {
   /// Whether a close frame or a violation has been seen.
   package var hasEnded: Bool { phase == .ended }
 
+  /// Whether the next frame with text begins a message.
+  package var isBetweenMessages: Bool { phase == .betweenMessages }
+
+  /// How long the frame that begins at an offset is; as long as its head is not there, how much is needed to say more.
+  ///
+  /// For a transport that keeps the beginning of a long frame. A frame that breaks the rules counts as two bytes.
+  package static func frameBytes(_ bytes: RawSpan, at offset: Int, role: Role = .server) -> Int {
+    switch WebSocketFrameHeader.parse(bytes, at: offset, isMasked: role == .server) {
+    case .needs(let count): count
+    case .violation: 2
+    case .header(let header): header.headBytes + header.payloadBytes
+    }
+  }
+
   /// Goes on to the next event.
   ///
   /// - Parameters:

@@ -34,8 +34,11 @@ final class Server: @unchecked Sendable {
   let admin: Address
 
   /// Starts a server and waits until it is ready; settings have the names of the configuration file.
+  ///
+  /// `MUSTER_TRANSPORT` of the tests themselves goes along, so that one run covers one transport.
   init(_ settings: [String: String] = [:]) throws {
-    let variables = settings.map { ("MUSTER_\($0.key.uppercased())", $0.value) }
+    let transport = ProcessInfo.processInfo.environment["MUSTER_TRANSPORT"].map { ["transport": $0] } ?? [:]
+    let variables = settings.merging(transport) { given, _ in given }.map { ("MUSTER_\($0.key.uppercased())", $0.value) }
     process = try ChildProcess(
       [Self.binary.path, "serve", "--dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"],
       environment: Dictionary(uniqueKeysWithValues: variables))

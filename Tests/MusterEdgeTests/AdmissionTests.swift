@@ -1,7 +1,5 @@
-import NIOCore
+import MusterEdge
 import Testing
-
-@testable import MusterGateway
 
 @Suite("Who is let in, by numbers")
 struct AdmissionTests {
@@ -11,16 +9,17 @@ struct AdmissionTests {
     return Admission(limits: limits)
   }
 
-  private func key(_ address: String) throws -> AddressKey {
-    AddressKey(try SocketAddress(ipAddress: address, port: 1))
+  /// The key of 192.0.2.`host`.
+  private func key(_ host: UInt32) -> AddressKey {
+    AddressKey(ipv4: 0xc000_0200 | host)
   }
 
   @Test("sockets that are not WebSockets have a limit of their own, and give their place back")
-  func http() throws {
+  func http() {
     let admission = admission { $0.httpConnectionsMax = 2 }
     #expect(admission.open() && admission.open())
     #expect(!admission.open())
-    #expect(admission.upgrade(try key("192.0.2.1")) == nil)
+    #expect(admission.upgrade(key(1)) == nil)
     #expect(admission.open(), "an upgrade makes room")
     admission.close(.http)
     admission.close(.http)
@@ -28,20 +27,20 @@ struct AdmissionTests {
   }
 
   @Test("both kinds together keep within what the process may have open")
-  func sockets() throws {
+  func sockets() {
     let admission = admission { $0.socketsMax = 2 }
     #expect(admission.open())
-    #expect(admission.upgrade(try key("192.0.2.1")) == nil)
+    #expect(admission.upgrade(key(1)) == nil)
     #expect(admission.open())
     #expect(!admission.open())
-    admission.close(.webSocket(try key("192.0.2.1")))
+    admission.close(.webSocket(key(1)))
     #expect(admission.open())
   }
 
   @Test("one WebSocket too many is told so, and one less makes room")
-  func webSockets() throws {
+  func webSockets() {
     let admission = admission { $0.connectionsMax = 1 }
-    let address = try key("192.0.2.1")
+    let address = key(1)
     for _ in 0..<3 { #expect(admission.open()) }
     #expect(admission.upgrade(address) == nil)
     #expect(admission.upgrade(address)?.contains("(1)") == true)
@@ -50,29 +49,43 @@ struct AdmissionTests {
   }
 
   @Test("an address has its own limit: one IPv4 address, one /64 network")
-  func addresses() throws {
+  func addresses() {
     let admission = admission { $0.connectionsPerAddressMax = 1 }
     for _ in 0..<6 { #expect(admission.open()) }
-    #expect(admission.upgrade(try key("192.0.2.1")) == nil)
-    #expect(admission.upgrade(try key("192.0.2.1")) != nil)
-    #expect(admission.upgrade(try key("::ffff:192.0.2.1")) != nil, "the same host on a socket for both families")
-    #expect(admission.upgrade(try key("192.0.2.2")) == nil)
-    #expect(admission.upgrade(try key("2001:db8::1")) == nil)
-    #expect(admission.upgrade(try key("2001:db8::2")) != nil, "the same network")
-    #expect(admission.upgrade(try key("2001:db8:0:1::1")) == nil)
-    admission.close(.webSocket(try key("192.0.2.1")))
-    #expect(admission.upgrade(try key("192.0.2.1")) == nil)
+    #expect(admission.upgrade(key(1)) == nil)
+    #expect(admission.upgrade(key(1)) != nil)
+    #expect(admission.upgrade(AddressKey(ipv6: 0, 0xffff_c000_0201)) != nil, "the same host on a socket for both families")
+    #expect(admission.upgrade(key(2)) == nil)
+    #expect(admission.upgrade(AddressKey(ipv6: 0x2001_0db8_0000_0000, 1)) == nil)
+    #expect(admission.upgrade(AddressKey(ipv6: 0x2001_0db8_0000_0000, 2)) != nil, "the same network")
+    #expect(admission.upgrade(AddressKey(ipv6: 0x2001_0db8_0000_0001, 1)) == nil)
+    admission.close(.webSocket(key(1)))
+    #expect(admission.upgrade(key(1)) == nil)
   }
 
   @Test("a place is given back once, as what it was last")
-  func place() throws {
+  func place() {
     let admission = admission { _ in }
     let first = SocketPlace(admission)
     let second = SocketPlace(admission)
     #expect(admission.open() && admission.open())
-    #expect(first.upgrade(try key("192.0.2.1")) == nil)
+    #expect(first.upgrade(key(1)) == nil)
     #expect(admission.sockets == (webSockets: 1, http: 1))
     for place in [first, second, first] { place.close() }
+    #expect(admission.sockets == (webSockets: 0, http: 0))
+  }
+
+  @Test("a surrendered place is given back by whoever took it, and by nobody else")
+  func surrender() {
+    let admission = admission { _ in }
+    let place = SocketPlace(admission)
+    #expect(admission.open())
+    #expect(place.upgrade(key(1)) == nil)
+    #expect(place.surrender() == .webSocket(key(1)))
+    place.close()
+    #expect(admission.sockets == (webSockets: 1, http: 0))
+    #expect(place.surrender() == nil)
+    admission.close(.webSocket(key(1)))
     #expect(admission.sockets == (webSockets: 0, http: 0))
   }
 }
@@ -82,14 +95,15 @@ struct DeadlineQueueTests {
   @Test("what is due comes in the order of arming, and nothing before its time")
   func order() {
     var queue = DeadlineQueue<Int>(delay: .seconds(5))
-    let start = NIODeadline.now()
-    for index in 0..<200 { queue.arm(index, now: start + .seconds(Int64(index))) }
-    #expect(queue.next(now: start + .seconds(4)) == nil)
+    let start: UInt64 = 1_000
+    let second: UInt64 = 1_000_000_000
+    for index in 0..<200 { queue.arm(index, now: start + UInt64(index) * second) }
+    #expect(queue.next(now: start + 4 * second) == nil)
     for index in 0..<200 {
-      #expect(queue.next(now: start + .seconds(Int64(index + 5))) == index)
-      #expect(queue.next(now: start + .seconds(Int64(index + 5))) == nil)
+      #expect(queue.next(now: start + UInt64(index + 5) * second) == index)
+      #expect(queue.next(now: start + UInt64(index + 5) * second) == nil)
     }
     queue.arm(7, now: start)
-    #expect(queue.next(now: start + .seconds(500)) == 7)
+    #expect(queue.next(now: start + 500 * second) == 7)
   }
 }

@@ -122,6 +122,18 @@ package struct GatewayConnection: Sendable {
     return .wait
   }
 
+  /// Goes on to the next step if that is a usual heartbeat; otherwise ``next(in:at:with:)`` is to be asked.
+  ///
+  /// The cheap way for a transport that answers heartbeats by itself. `bytes` are not changed, and `offset` is moved only behind a
+  /// heartbeat.
+  @inline(__always)
+  package mutating func nextBeat(in bytes: RawSpan, at offset: inout Int) -> ScannedBeat {
+    guard phase == .open, frames.isBetweenMessages else { return .other }
+    let beat = BeatFrame.take(bytes, at: &offset)
+    if beat != .other { malformed = 0 }
+    return beat
+  }
+
   private mutating func end(code: UInt16?) -> GatewayStep {
     defer { phase = .closed }
     guard phase == .open else { return .finished }

@@ -1,0 +1,224 @@
+#if os(Linux)
+  import CLinux
+  import Glibc
+  import MusterAccess
+  import MusterEdge
+  import MusterEngine
+  import MusterModel
+  import MusterWire
+
+  // The front door: sockets come in, and stay or go elsewhere.
+  extension ReactorEdge {
+    /// How many sockets are accepted before others are read again.
+    private static let acceptsMax = 64
+    /// How long accepting rests when there are no descriptors left.
+    private static let acceptPause: UInt64 = 100_000_000
+
+    /// Begins to accept.
+    func listen(on socket: ListeningSocket) {
+      listening = socket
+      watchListener()
+    }
+
+    /// Lets go of the listening socket.
+    func stopAccepting() {
+      guard let socket = listening else { return }
+      table.poll.remove(socket.descriptor)
+      listening = nil
+    }
+
+    private func watchListener() {
+      guard let socket = listening else { return }
+      if !table.poll.add(socket.descriptor, .listener, [.readable, .exclusive]) {
+        common.notice(.cannotAccept(ReactorError("epoll_ctl")))
+      }
+    }
+
+    /// Accepts what is waiting, up to a limit; the rest is reported again.
+    func acceptSome(with shard: isolated ConnectionShard) {
+      guard let socket = listening, acceptingPausedUntil == 0 else { return }
+      for _ in 0..<Self.acceptsMax {
+        let descriptor = accept4(
+          socket.descriptor, nil, nil, Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue))
+        guard descriptor >= 0 else {
+          if errno == EINTR || errno == ECONNABORTED { continue }
+          return cannotAccept(ReactorError("accept4"))
+        }
+        table.counters.accepted &+= 1
+        guard common.admission.open() else {
+          Glibc.close(descriptor)
+          continue
+        }
+        if let other = door.balance.lighter(than: door.index) {
+          door.balance.hand(.accepted(descriptor), to: other)
+        } else {
+          door.balance.add(door.index)
+          enter(descriptor, with: shard)
+        }
+      }
+    }
+
+    private func cannotAccept(_ error: ReactorError) {
+      switch error.code {
+      case EAGAIN, EWOULDBLOCK: break
+      case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+        common.notice(.outOfDescriptors(error))
+        acceptingPausedUntil = now &+ Self.acceptPause
+        if let socket = listening { table.poll.remove(socket.descriptor) }
+      // The listener was shut down; the word that it is over is on its way.
+      case EINVAL, EBADF: stopAccepting()
+      default: common.notice(.cannotAccept(error))
+      }
+    }
+
+    /// Goes on accepting after a pause.
+    func resumeAccepting() {
+      guard acceptingPausedUntil != 0, now >= acceptingPausedUntil else { return }
+      acceptingPausedUntil = 0
+      watchListener()
+    }
+
+    /// Takes in a socket that another thread had.
+    func take(_ arrival: Arrival, now: UInt64) {
+      self.now = now
+      guard let shard else { return abandon(arrival) }
+      shard.assumeIsolated { shard in
+        switch arrival {
+        case .accepted(let descriptor): enter(descriptor, with: shard)
+        case .adopted(let socket): adopt(socket, with: shard)
+        }
+      }
+    }
+
+    // MARK: Looking
+
+    /// What the first bytes of a socket say.
+    private enum Look {
+      case upgrade(UpgradeHead)
+      /// Nothing has come yet.
+      case nothing
+      case elsewhere
+      case ended
+    }
+
+    /// Looks at the first bytes without taking them.
+    private func look(at descriptor: Int32) -> Look {
+      let bytesMax = min(table.input.count, common.limits.headerBytesMax)
+      let count = recv(descriptor, table.input.baseAddress, bytesMax, Int32(MSG_PEEK))
+      guard count > 0 else { return count < 0 && SocketTable.isTemporary(errno) ? .nothing : .ended }
+      let bytes = UnsafeRawBufferPointer(rebasing: table.input[..<count]).bytes
+      return UpgradeHead.read(bytes, path: UpgradeJudge.path, bytesMax: bytesMax).map { .upgrade($0) } ?? .elsewhere
+    }
+
+    /// Takes in a fresh socket: most have sent their request by the time they are accepted.
+    private func enter(_ descriptor: Int32, with shard: isolated ConnectionShard) {
+      let look = look(at: descriptor)
+      switch look {
+      case .upgrade(let head):
+        guard let peer = admit(head, descriptor) else { return giveAway(descriptor) }
+        guard let slot = table.add(descriptor, common.limits) else { return turnOut(descriptor) }
+        upgrade(slot, head, peer, with: shard)
+      case .nothing:
+        guard let slot = table.add(descriptor, common.limits) else { return turnOut(descriptor) }
+        requestDeadlines.arm(table.tag(of: slot), now: now)
+      case .elsewhere: giveAway(descriptor)
+      case .ended: turnOut(descriptor)
+      }
+    }
+
+    /// Looks at a fresh socket that has become readable.
+    func look(at slot: Slot, with shard: isolated ConnectionShard) {
+      let descriptor = table.rows[slot].descriptor
+      switch look(at: descriptor) {
+      case .upgrade(let head):
+        if let peer = admit(head, descriptor) { return upgrade(slot, head, peer, with: shard) }
+        giveAway(table.remove(slot, common.limits), isWatched: true)
+      case .nothing: break
+      case .elsewhere: giveAway(table.remove(slot, common.limits), isWatched: true)
+      case .ended: remove(slot)
+      }
+    }
+
+    /// Decides about a sound request whose bytes stand in the input.
+    private func admit(_ head: UpgradeHead, _ descriptor: Int32) -> (peer: Peer, key: AddressKey)? {
+      let address = PeerAddress(of: descriptor)
+      let bytes = UnsafeRawBufferPointer(rebasing: table.input[..<head.bytes]).bytes
+      return common.judge.admit(head, in: bytes, from: address.text).map { ($0, address.key) }
+    }
+
+    /// Closes a socket that has no row.
+    private func turnOut(_ descriptor: Int32) {
+      door.balance.remove(door.index)
+      Arrival.accepted(descriptor).abandon(common.admission)
+    }
+
+    /// Hands a socket on, as if nobody had looked at it.
+    private func giveAway(_ descriptor: Int32, isWatched: Bool = false) {
+      guard let listening else { return turnOut(descriptor) }
+      if isWatched { table.poll.remove(descriptor) }
+      door.balance.remove(door.index)
+      common.admission.close(.http)
+      listening.elsewhere(descriptor)
+    }
+
+    // MARK: Upgrading
+
+    /// Makes a WebSocket of a row: takes the request from the socket and answers it.
+    private func upgrade(
+      _ slot: Slot, _ head: UpgradeHead, _ peer: (peer: Peer, key: AddressKey), with shard: isolated ConnectionShard
+    ) {
+      let accept = UnsafeRawBufferPointer(rebasing: table.input[head.key.range]).bytes
+      let answer = UpgradeAnswer(accept: WebSocketHandshake.accept(key: accept), hasSubprotocol: head.offersSubprotocol)
+      // Exactly the head: frames that came with it stay where they are, and are reported again.
+      guard recv(table.rows[slot].descriptor, table.input.baseAddress, head.bytes, 0) == head.bytes else { return remove(slot) }
+      table.counters.upgraded &+= 1
+      current = slot
+      let piece = table.arena.write(room: UpgradeAnswer.bytesMax) { answer.write(into: $0) }
+      table.enqueue(piece, to: slot)
+      let overload = common.admission.upgrade(peer.key)
+      if overload == nil {
+        table.rows[slot].flags.insert(.admitted)
+        table.rows[slot].address = peer.key
+      }
+      open(slot, peer.peer, overload.map { Refusal(.overloaded, $0) }, with: shard)
+      current = .none
+      flush(slot)
+    }
+
+    /// Makes a row of a socket that somebody else has upgraded.
+    private func adopt(_ socket: AdoptedSocket, with shard: isolated ConnectionShard) {
+      guard let slot = table.add(socket.descriptor, common.limits) else { return abandon(.adopted(socket)) }
+      if case .webSocket(let address) = socket.place {
+        table.rows[slot].flags.insert(.admitted)
+        table.rows[slot].address = address
+      }
+      current = slot
+      // SAFETY: the pointer is used inside the closure only; the arena copies.
+      table.enqueue(socket.answer.withUnsafeBytes { table.arena.write($0) }, to: slot)
+      // It could not become a WebSocket where it comes from, so it still counts as HTTP: there were too many.
+      let refusal = table.rows[slot].flags.contains(.admitted) ? nil : Refusal(.overloaded)
+      open(slot, socket.peer, refusal, with: shard)
+      var leftover = socket.leftover
+      leftover.withUnsafeMutableBytes { takeSteps(slot, $0, from: 0, with: shard) }
+      current = .none
+      flush(slot)
+    }
+
+    /// Makes a new WebSocket known to the engine, or refuses it.
+    private func open(_ slot: Slot, _ peer: Peer, _ refusal: Refusal?, with shard: isolated ConnectionShard) {
+      table.rows[slot].phase = .webSocket
+      if let refusal { return turnAway(slot, peer, refusal) }
+      guard let connection = shard.open(remote: peer.address) else {
+        return turnAway(slot, peer, Refusal(.overloaded, "This data-plane thread holds as many connections as it may."))
+      }
+      table.connect(slot, to: connection)
+      peers[slot] = peer
+    }
+
+    private func turnAway(_ slot: Slot, _ peer: Peer, _ refusal: Refusal) {
+      common.notice(.turnedAway(address: peer.address, refusal))
+      reply(.refused(refusal), to: .none, on: slot)
+      close(slot, refusal)
+    }
+  }
+#endif
