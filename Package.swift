@@ -122,7 +122,7 @@ let package = Package(
     .target(
       name: "MusterBench",
       dependencies: [
-        "CLinux", "MusterModel", "MusterJSON", "MusterWire",
+        "CLinux", "MusterEngine", "MusterModel", "MusterJSON", "MusterWire",
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],
       swiftSettings: settings
@@ -132,6 +132,11 @@ let package = Package(
     .target(
       name: "MusterDrill", dependencies: ["MusterEngine", "MusterJSON", "MusterModel", "MusterStorage", "MusterWire"],
       swiftSettings: settings),
+
+    // What callgrind runs: see .ci/budgets.
+    .executableTarget(
+      name: "MusterBudgets", dependencies: ["MusterEngine", "MusterJSON", "MusterModel", "MusterWire"],
+      path: "Benchmarks/Budgets", swiftSettings: settings),
 
     // L4: the command line.
     .executableTarget(

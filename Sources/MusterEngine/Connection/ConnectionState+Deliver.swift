@@ -25,6 +25,8 @@ extension ConnectionState {
       tell(event, of: channel, into: &actions)
     case .gathered(let connection, let gather, let users):
       gathered(connection, gather, users, durable: durable, into: &actions)
+    case .relayed(let connection, let gather, let outcome, let after):
+      relayed(connection, gather, outcome, after: after, durable: durable, into: &actions)
     case .presence(let change):
       note(change)
     }
@@ -104,6 +106,10 @@ extension ConnectionState {
       guard let slot = slot(of: connection) else { return }
       // Its session may not survive; the code is one that can close a WebSocket.
       refuse(slot, id, Refusal(.internal, Refusal.lost.message), into: &actions)
+    case .relay(let connection, let id, let kind, let reply):
+      guard let slot = slot(of: connection) else { return }
+      finish(slot)
+      actions.append(.answer(reply, id, kind, connection))
     }
   }
 
@@ -187,7 +193,7 @@ extension HeldBack {
   var connection: ConnectionID {
     switch self {
     case .welcome(let connection, _, _, _), .reply(let connection, _, _, _), .push(let connection, _),
-      .rejection(let connection, _):
+      .rejection(let connection, _), .relay(let connection, _, _, _):
       connection
     }
   }
@@ -197,6 +203,7 @@ extension HeldBack {
     switch self {
     case .welcome(let connection, let id, _, _): .rejection(connection, id)
     case .reply(let connection, let id, _, let effect): .reply(connection, id, .refused(.lost), effect)
+    case .relay(let connection, let id, let kind, _): .relay(connection, id, kind, .refused(Refusal.lost.code))
     case .push, .rejection: self
     }
   }

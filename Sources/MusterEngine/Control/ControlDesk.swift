@@ -87,7 +87,7 @@ package final class ControlDesk: Sendable {
       answer(connection, reply, after: after, durability)
     case .refuse(let connection, _, let refusal):
       answer(connection, .refused(refusal), after: .zero, durability)
-    case .push, .end, .event, .gathered, .presence: break
+    case .push, .end, .event, .gathered, .relayed, .presence: break
     }
   }
 

@@ -27,7 +27,7 @@ package enum RecoveryError: Error, Hashable, Sendable {
   case noRoom(String)
 }
 
-/// What a shard must remember while it recovers: how current each user is.
+/// What a shard must remember while it recovers: how current each user is, wherever the user is kept.
 ///
 /// Pages are written while mutations go on, so each is current through a record of its own, and a record is only applied to
 /// users whose page is older.
@@ -39,8 +39,10 @@ struct RecoveryLedger: ~Copyable {
   private(set) var fuzzyThrough = LSN.zero
   /// Where each page that was loaded ends; the first stands for users that no page has.
   private var pages = [LSN.zero]
-  /// For each user the number of its page.
+  /// For each row of a user the number of its page.
   private var pageOfUser = Column<UInt32>(repeating: 0)
+  /// For each row of a folded session the number of its user's page.
+  private var pageOfFolded = Column<UInt32>(repeating: 0)
   var columns = PageColumns()
   /// Memberships of one user: session, rank and row, to be linked in that order.
   var links: [UInt64] = []
@@ -56,19 +58,40 @@ struct RecoveryLedger: ~Copyable {
     fuzzyThrough = max(fuzzyThrough, through)
   }
 
-  /// The user comes from the page that was begun last.
-  mutating func note(_ user: Slot) {
-    pageOfUser.grow(toHold: Int(user.rawValue) + 1)
-    pageOfUser[user] = UInt32(pages.count - 1)
+  /// A page, by its number; users whom no page has are of ``none``.
+  struct Page: Equatable {
+    fileprivate var number: UInt32
+
+    static let none = Page(number: 0)
   }
 
-  /// The user comes from no page, whoever had the row before.
-  mutating func forget(_ user: Slot) {
-    if Int(user.rawValue) < pageOfUser.rows { pageOfUser[user] = 0 }
+  /// The page that was begun last.
+  var lastPage: Page { Page(number: UInt32(pages.count - 1)) }
+
+  /// The page that a user comes from.
+  func page(of user: KnownUser) -> Page {
+    switch user {
+    case .row(let slot): Page(number: Int(slot.rawValue) < pageOfUser.rows ? pageOfUser[slot] : 0)
+    case .folded(let slot): Page(number: Int(slot.rawValue) < pageOfFolded.rows ? pageOfFolded[slot] : 0)
+    }
   }
+
+  /// Notes which page a user comes from, whoever had the row before.
+  mutating func note(_ user: KnownUser, _ page: Page) {
+    guard page != self.page(of: user) else { return }
+    switch user {
+    case .row(let slot):
+      pageOfUser.grow(toHold: Int(slot.rawValue) + 1)
+      pageOfUser[slot] = page.number
+    case .folded(let slot):
+      pageOfFolded.grow(toHold: Int(slot.rawValue) + 1)
+      pageOfFolded[slot] = page.number
+    }
+  }
+
+  /// The last record that is known to be in a page.
+  func current(_ page: Page) -> LSN { pages[Int(page.number)] }
 
   /// The last record that is known to be in what is known of a user.
-  func current(of user: Slot) -> LSN {
-    Int(user.rawValue) < pageOfUser.rows ? pages[Int(pageOfUser[user])] : .zero
-  }
+  func current(of user: KnownUser) -> LSN { current(page(of: user)) }
 }

@@ -32,33 +32,43 @@ extension SessionShard {
   /// - Returns: Whether it began; not while another capture is going on.
   func beginCapture(into sink: any SnapshotSink, from start: LSN, pace: CapturePace) -> Bool {
     guard capture == nil else { return false }
+    state.postponesFolding = true
     capture = ShardCapture(sink: sink, pace: pace, start: start, pages: PageCapture(of: state, rowsMax: pace.rows))
     return true
   }
 
   /// Forgets a capture that is going on.
   func abandonCapture() {
-    capture = nil
+    endCapture()
+    executor.requestTurn()
   }
 
-  /// Goes on with a capture: at least one page, and more while the turn's budget for it lasts.
+  private func endCapture() {
+    capture = nil
+    state.postponesFolding = false
+  }
+
+  /// How many sessions a turn folds that could not be folded during a capture; one takes about as long as a login.
+  private static var foldsPerTurn: Int { 128 }
+
+  /// Goes on with a capture: at least one page, and more while the turn's budget for it lasts; then with what it has held up.
   ///
   /// - Returns: Whether to go on soon; not while the sink is full, which asks for a turn itself when it has room.
   func continueCapture() -> Bool {
-    guard let capture else { return false }
+    guard let capture else { return state.foldPostponed(limit: Self.foldsPerTurn) }
     let begin = capture.pace.elapsed()
     repeat {
       switch step(capture) {
       case .taken: break
       case .full: return false
       case .abandoned:
-        self.capture = nil
-        return false
+        endCapture()
+        return true
       }
       if capture.pages.isAtEnd, capture.pending == nil {
-        self.capture = nil
+        endCapture()
         capture.sink.finish(shard: index, through: current(capture))
-        return false
+        return true
       }
     } while capture.pace.elapsed() - begin < capture.pace.budget
     return true

@@ -2,14 +2,40 @@ import MusterModel
 
 /// Where the capture of one shard stands: which users come next, and the columns of the page that is being filled.
 ///
+/// First come the rows of sessions, for users who are folded into them, then the rows of users, for all others.
+///
+/// ### Nobody is missed
+/// A user who was known when the capture began is written, or had been forgotten, so that the log tells all there is:
+///
+/// - While a capture is going on nobody is folded (``SessionState/postponesFolding``). So a user may go from a row of a session to
+///   one of a user, and never back.
+/// - A user who was folded when it began is found in its session's row, or has left it before the hand came there, for a row of a
+///   user. The rows of users are counted when the hand comes to them, so that row is among them.
+/// - A user who had a row of a user has it until forgotten.
+///
+/// Sessions that are granted meanwhile may be folded wherever there is room: their users are new, and the log tells all of them.
+///
+/// ### Twice is no harm
+/// A user who was written while folded and unfolds before the rows of users are reached is written twice. The later page counts;
+/// when both are current through the same record they say the same, but for when the session was heard.
+///
 /// ### Isolation
 /// A plain value inside of its shard. `~Copyable`, since it owns columns.
 struct PageCapture: ~Copyable {
-  /// How many rows without a user are passed in one step.
+  /// How many rows of which nothing is written are passed in one step.
   static let emptyRowsMax = 4_096
 
+  /// The tables, in the order in which they are captured.
+  private enum Table {
+    case sessions
+    case users
+  }
+
+  private var table = Table.sessions
   /// The row from which the next page goes on.
-  private(set) var next: UInt32 = 0
+  private var next: UInt32 = 0
+  /// Rows from here on have come to life since: the log tells of their users.
+  private var end: UInt32
   /// Pages larger than this are followed by pages with fewer rows, so that sessions with much data do not make steps long.
   static let bytesTarget = 128 << 10
 
@@ -17,8 +43,6 @@ struct PageCapture: ~Copyable {
   let rowsMax: Int
   /// How many make the next page.
   fileprivate var rows: Int
-  /// Rows from here on have come to life since: the log tells of their users.
-  let end: UInt32
   var columns = PageColumns()
   fileprivate var sessions: [Slot] = []
   fileprivate var placed: [Slot] = []
@@ -29,10 +53,22 @@ struct PageCapture: ~Copyable {
   init(of state: borrowing SessionState, rowsMax: Int) {
     self.rowsMax = rowsMax
     rows = rowsMax
-    end = UInt32(state.users.slots.rows)
+    end = UInt32(state.sessions.slots.rows)
   }
 
-  var isAtEnd: Bool { next >= end }
+  var isAtEnd: Bool { table == .users && next >= end }
+
+  /// The next row to look at; `nil` at the end.
+  fileprivate mutating func pass(in state: borrowing SessionState) -> KnownUser? {
+    if table == .sessions, next >= end {
+      table = .users
+      next = 0
+      end = UInt32(state.users.slots.rows)
+    }
+    guard next < end else { return nil }
+    defer { next += 1 }
+    return table == .sessions ? .folded(session: Slot(next)) : .row(Slot(next))
+  }
 
   /// Makes the next page smaller when this one was large, and larger again when it was not.
   fileprivate mutating func adapt(to bytes: Int) {
@@ -41,11 +77,6 @@ struct PageCapture: ~Copyable {
     } else if bytes < Self.bytesTarget / 4 {
       rows = min(rowsMax, rows * 2)
     }
-  }
-
-  fileprivate mutating func pass() -> Slot {
-    defer { next += 1 }
-    return Slot(next)
   }
 }
 
@@ -67,15 +98,17 @@ extension SessionState {
     capture.sessions.removeAll(keepingCapacity: true)
     capture.placed.removeAll(keepingCapacity: true)
     var visited = 0
-    while !capture.isAtEnd, visited < PageCapture.emptyRowsMax, hasRoom(capture) {
+    while visited < PageCapture.emptyRowsMax, hasRoom(capture), let row = capture.pass(in: self) {
       visited += 1
-      let user = capture.pass()
-      guard users.slots.isLive(user) else { continue }
-      captureUser(user, &capture)
+      switch row {
+      case .folded(let session):
+        if sessions.slots.isLive(session), sessions.rows[session].isFolded { captureFolded(session, &capture) }
+      case .row(let user):
+        if users.slots.isLive(user) { captureUser(user, &capture) }
+      }
     }
-    captureIdentities(&capture, at: now)
-    captureLeases(&capture, at: now)
-    captureBelongings(&capture)
+    captureRows(&capture, at: now)
+    captureParts(&capture)
     for user in capture.placed { capturePlaces(of: user, &capture) }
     guard capture.columns.count(.user) > 0 else { return nil }
     let page = capture.columns.pack(shard: shard, through: through, wall: now.wall)
@@ -87,17 +120,32 @@ extension SessionState {
     capture.columns.count(.user) < capture.rows && capture.sessions.count < capture.rows
   }
 
+  /// A user who is known by a folded session has nothing else.
+  private func captureFolded(_ session: Slot, _ capture: inout PageCapture) {
+    let row = sessions.rows[session]
+    captureID(row.userID, &capture)
+    capture.columns[.userFlags].append(row.userKind == .guest ? PageFormat.flagGuest : 0)
+    capture.columns[.userLastSeen].append(Int64(row.lastSeenMinutes))
+    capture.columns[.userSessions].append(1)
+    capture.columns[.userPlaces].append(0)
+    capture.sessions.append(session)
+  }
+
+  private func captureID(_ id: BlobRef, _ capture: inout PageCapture) {
+    // SAFETY: the id is copied within the call.
+    blobs.withBytes(of: id) { id in
+      capture.columns[.userIDBytes].append(Int64(id.count))
+      capture.columns[.userIDs].append(id)
+    }
+  }
+
   private func captureUser(_ user: Slot, _ capture: inout PageCapture) {
     let row = users.rows[user]
     let override = users.overrides.isEmpty ? nil : users.overrides[user]
     let ban = users.bans.isEmpty ? nil : users.bans[user]
     // A user who is only watched has nothing that must survive.
     guard row.sessions > 0 || row.lastSeenMinutes != 0 || override != nil || ban != nil else { return }
-    // SAFETY: the id is copied within the call.
-    blobs.withBytes(of: row.id) { id in
-      capture.columns[.userIDBytes].append(Int64(id.count))
-      capture.columns[.userIDs].append(id)
-    }
+    captureID(row.id, &capture)
     var flags = row.kind == .guest ? PageFormat.flagGuest : 0
     if let override {
       flags |= PageFormat.flagOverride
@@ -128,40 +176,34 @@ extension SessionState {
     var session = row.firstSession
     while session != .none {
       capture.sessions.append(session)
-      session = sessions.identity[session].nextOfUser
+      session = sessions[session].nextOfUser
     }
   }
 
-  private func captureIdentities(_ capture: inout PageCapture, at now: Moment) {
+  private func captureRows(_ capture: inout PageCapture, at now: Moment) {
     for session in capture.sessions {
-      let identity = sessions.identity[session]
-      capture.columns[.sessionHigh].append(Int64(bitPattern: identity.id.high))
-      capture.columns[.sessionLow].append(Int64(bitPattern: identity.id.low))
-      capture.columns[.sessionCreated].append(identity.created.milliseconds)
-      capture.columns[.sessionDevice].append(PageCode.code(of: identity.device))
+      let row = sessions.rows[session]
+      let (id, created) = (row.id, row.created.milliseconds)
+      capture.columns[.sessionHigh].append(Int64(bitPattern: id.high))
+      capture.columns[.sessionLow].append(Int64(bitPattern: id.low))
+      capture.columns[.sessionCreated].append(created)
+      capture.columns[.sessionDevice].append(PageCode.code(of: row.device))
+      capture.columns[.sessionLifetime].append(now.wall(at: row.expires).milliseconds - created)
+      capture.columns[.sessionAge].append(Int64(now.tick.rawValue) - Int64(row.lastHeard.rawValue))
+      capture.columns[.sessionStatus].append(PageCode.code(of: row.status))
+      capture.columns[.sessionIsDormant].append(row.phase == .dormant ? 1 : 0)
     }
   }
 
-  private func captureLeases(_ capture: inout PageCapture, at now: Moment) {
-    for (row, session) in capture.sessions.enumerated() {
-      let lease = sessions.lease[session]
-      let created = capture.columns[.sessionCreated][row]
-      capture.columns[.sessionLifetime].append(now.wall(at: lease.expires).milliseconds - created)
-      capture.columns[.sessionAge].append(Int64(now.tick.rawValue) - Int64(lease.lastHeard.rawValue))
-      capture.columns[.sessionIdle].append(Int64(lease.idleTicks))
-      capture.columns[.sessionResume].append(Int64(lease.resumeTicks))
-      capture.columns[.sessionStatus].append(PageCode.code(of: lease.status))
-      capture.columns[.sessionIsDormant].append(lease.phase == .dormant ? 1 : 0)
-    }
-  }
-
-  private func captureBelongings(_ capture: inout PageCapture) {
+  private func captureParts(_ capture: inout PageCapture) {
     for session in capture.sessions {
-      let belongings = sessions.belongings[session]
-      capture.columns[.sessionVersion].append(Int64(bitPattern: belongings.dataVersion))
-      captureText(belongings.text, .sessionTexts, &capture)
-      captureText(belongings.publicData, .publicData, &capture)
-      captureText(belongings.privateData, .privateData, &capture)
+      let parts = sessions[session]
+      capture.columns[.sessionIdle].append(Int64(parts.idleTicks))
+      capture.columns[.sessionResume].append(Int64(parts.resumeTicks))
+      capture.columns[.sessionVersion].append(Int64(bitPattern: parts.dataVersion))
+      captureText(parts.text, .sessionTexts, &capture)
+      captureText(parts.publicData, .publicData, &capture)
+      captureText(parts.privateData, .privateData, &capture)
     }
   }
 
@@ -206,14 +248,14 @@ extension SessionState {
     var session = users.rows[user].firstSession
     while session != .none {
       var rank: UInt64 = 0
-      var membership = sessions.belongings[session].firstMembership
+      var membership = sessions[session].firstMembership
       while membership != .none {
         capture.ranks.append(UInt64(membership.rawValue) << 28 | ordinal << 14 | rank)
         rank += 1
         membership = memberships[membership].nextOfSession
       }
       ordinal += 1
-      session = sessions.identity[session].nextOfUser
+      session = sessions[session].nextOfUser
     }
     if capture.ranks.count > 1 { capture.ranks.sort() }
   }

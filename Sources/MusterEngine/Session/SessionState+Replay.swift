@@ -28,38 +28,60 @@ extension SessionState {
     let mutation = record.mutation
     guard let id = mutation.session else {
       guard let userID = mutation.user else { preconditionFailure("a mutation is about neither a session nor a user") }
-      return replay(record, of: userID, ledger: &ledger, at: then, into: &changes)
+      return replay(record, of: userID, known(userID), ledger: &ledger, at: then, into: &changes)
     }
     if case .granted(let grant) = mutation {
-      if let user = find(grant.user), record.lsn <= ledger.current(of: user) { return .known }
+      let user = known(grant.user)
+      if let user, record.lsn <= ledger.current(of: user) { return .known }
       guard find(id) == nil else { throw .unfitting(record.lsn, "session \(id.text) is granted twice") }
       guard id.placement == grant.user.placement else {
         throw .unfitting(record.lsn, "session \(id.text) is not a session of \(grant.user.text)")
       }
       guard sessions.slots.count < configuration.sessionsPerShardMax else { throw .noRoom("sessions_per_shard_max") }
-      return replay(record, of: grant.user, ledger: &ledger, at: then, into: &changes)
+      return replay(record, of: grant.user, user, ledger: &ledger, at: then, into: &changes)
     }
     guard let session = find(id) else {
       guard record.lsn <= ledger.fuzzyThrough else { throw .unknownSession(record.lsn, id) }
       return .ended
     }
-    guard record.lsn > ledger.current(of: sessions.identity[session].user) else { return .known }
+    guard record.lsn > ledger.current(of: known(ofSession: session)) else { return .known }
     try check(mutation, of: session, record.lsn)
-    apply(mutation, at: then, into: &changes)
-    // Heartbeats are not logged, so when it was last heard is not known; it was there until shortly before.
-    if case .dormant = mutation { sessions.lease[session].lastHeard = max(then.tick, sessions.lease[session].lastHeard) }
+    carryOut(mutation, of: session, &ledger, at: then, into: &changes)
     return .applied
   }
 
   /// A record about a user rather than a session, or the first of a session.
   private mutating func replay(
-    _ record: LoggedMutation, of id: UserID, ledger: inout RecoveryLedger, at then: Moment, into changes: inout [SessionChange]
+    _ record: LoggedMutation, of id: UserID, _ user: KnownUser?, ledger: inout RecoveryLedger, at then: Moment,
+    into changes: inout [SessionChange]
   ) -> Replayed {
-    let known = find(id)
-    if let known, record.lsn <= ledger.current(of: known) { return .known }
+    let page = user.map { ledger.page(of: $0) } ?? .none
+    guard user == nil || record.lsn > ledger.current(page) else { return .known }
     apply(record.mutation, at: then, into: &changes)
-    if known == nil, let made = find(id) { ledger.forget(made) }
+    if let after = known(id) { ledger.note(after, page) }
     return .applied
+  }
+
+  /// Applies a record about a session; wherever its user is kept afterwards, it is of the same page.
+  private mutating func carryOut(
+    _ mutation: Mutation, of session: Slot, _ ledger: inout RecoveryLedger, at then: Moment, into changes: inout [SessionChange]
+  ) {
+    let page = ledger.page(of: known(ofSession: session))
+    if case .ended = mutation {
+      let user = userID(ofSession: session)
+      apply(mutation, at: then, into: &changes)
+      if let after = known(user) { ledger.note(after, page) }
+      return
+    }
+    apply(mutation, at: then, into: &changes)
+    ledger.note(known(ofSession: session), page)
+    // Heartbeats are not logged, so when it was last heard is not known; it was there until shortly before.
+    if case .dormant = mutation { sessions.rows[session].lastHeard = max(then.tick, sessions.rows[session].lastHeard) }
+  }
+
+  /// Where the user of a session is kept.
+  private func known(ofSession session: Slot) -> KnownUser {
+    row(ofUserOf: session).map { .row($0) } ?? .folded(session: session)
   }
 
   /// Holds a record against what is known, where applying it would trap or make nonsense.
@@ -92,12 +114,12 @@ extension SessionState {
     var spread = Spread(seed: random.next(), bound: window / 10 + 1)
     for row in 0..<UInt32(sessions.slots.rows) where sessions.slots.isLive(Slot(row)) {
       let session = Slot(row)
-      if sessions.lease[session].phase == .dormant {
-        sessions.lease[session].lastHeard = min(now.tick, sessions.lease[session].lastHeard)
+      if sessions.rows[session].phase == .dormant {
+        sessions.rows[session].lastHeard = min(now.tick, sessions.rows[session].lastHeard)
       } else {
-        sessions.lease[session].lastHeard = now.tick
-        sessions.lease[session].graceReason = .recoveryTimeout
-        sessions.lease[session].graceEnds = now.tick.advanced(by: window).advanced(by: spread.next())
+        sessions.rows[session].lastHeard = now.tick
+        sessions.rows[session].detach(graceEnds: now.tick.advanced(by: window).advanced(by: spread.next()), isRecovered: true)
+        if !sessions.rows[session].isFolded { sessions[session].graceReason = .recoveryTimeout }
       }
       armSession(session)
     }

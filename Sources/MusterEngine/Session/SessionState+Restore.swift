@@ -35,38 +35,45 @@ extension SessionState {
     return loaded
   }
 
-  /// Lets go of what an older page said of a user; `false` when what is known is newer.
+  /// Lets go of what an older page said of a user; `false` when what is known is as new.
   private mutating func makeRoom(
     for id: UserID, newerThan through: LSN, _ ledger: borrowing RecoveryLedger
   ) throws(PageDefect) -> Bool {
-    guard let known = find(id) else { return true }
-    let current = ledger.current(of: known)
-    guard current != through else { throw .contradiction("user \(id.text) is in the same page twice") }
-    guard current < through else { return false }
-    discard(known)
+    guard let user = known(id) else { return true }
+    let page = ledger.page(of: user)
+    guard page != ledger.lastPage else { throw .contradiction("user \(id.text) is in the same page twice") }
+    guard ledger.current(page) < through else { return false }
+    discard(id)
     return true
   }
 
   /// Forgets a user as if it had never been, with everything it has.
-  private mutating func discard(_ user: Slot) {
+  private mutating func discard(_ user: UserID) {
     var ignored: [SessionChange] = []
-    users.overrides[user] = nil
-    users.bans[user] = nil
     let before = Moment(tick: Tick(0), wall: WallTime(milliseconds: 0))
-    for session in sessionSlots(of: user) {
-      apply(.ended(sessions.identity[session].id, .shutdown), at: before, into: &ignored)
+    if let row = row(of: user) {
+      users.overrides[row] = nil
+      users.bans[row] = nil
     }
-    // The last session takes the row with it, unless the user was seen.
-    guard users.slots.isLive(user) else { return }
-    users.rows[user].lastSeenMinutes = 0
-    removeUserIfUnused(user)
+    for session in sessionSlots(of: user) { apply(.ended(sessions.rows[session].id, .shutdown), at: before, into: &ignored) }
+    // The last session takes the row with it, unless the user was seen; one that was folded leaves a row for that.
+    guard let row = row(of: user) else { return }
+    users.rows[row].lastSeenMinutes = 0
+    removeUserIfUnused(row)
   }
 
   private mutating func restore(
     _ user: PageCursor.User, _ cursor: inout PageCursor, _ header: PageHeader, _ ledger: inout RecoveryLedger, at now: Moment
   ) throws(PageDefect) {
+    if canBeFolded(user, cursor, ledger.columns) {
+      let row = try sessionRow(of: user.id, cursor, header, ledger.columns, at: now)
+      cursor.sessions += 1
+      // While it is shown nobody is told when its user was last seen.
+      let session = insertFolded(row, user.id, user.kind, lastSeenMinutes: row.phase == .dormant ? user.lastSeen : 0)
+      return ledger.note(.folded(session: session), ledger.lastPage)
+    }
     guard let slot = users.insert(user.id, user.kind, in: &blobs) else { throw .contradiction("the table of users is full") }
-    ledger.note(slot)
+    ledger.note(.row(slot), ledger.lastPage)
     users.rows[slot].lastSeenMinutes = user.lastSeen
     if let override = cursor.override(of: user, in: &ledger.columns) { users.overrides[slot] = override }
     if let ban = cursor.ban(of: user, in: &ledger.columns) { users.bans[slot] = ban }
@@ -84,41 +91,64 @@ extension SessionState {
     armUser(slot, at: now)
   }
 
+  /// Whether the next user of a page is nothing but logged in, as ``foldIfPossible(_:)`` asks of one that is here.
+  private func canBeFolded(_ user: PageCursor.User, _ cursor: borrowing PageCursor, _ columns: borrowing PageColumns) -> Bool {
+    let row = cursor.sessions
+    guard user.sessions == 1, user.places == 0, user.flags & (PageFormat.flagOverride | PageFormat.flagBan) == 0,
+      let status = PageCode.status(columns[.sessionStatus][row]), columns[.sessionVersion][row] == 0,
+      columns[PageColumns.Text.sessionTexts.lengths][row] == 0, columns[PageColumns.Text.publicData.lengths][row] == 0,
+      columns[PageColumns.Text.privateData.lengths][row] == 0
+    else { return false }
+    return canBeFolded(
+      status, idleTicks: UInt32(columns[.sessionIdle][row]), resumeTicks: UInt32(columns[.sessionResume][row]))
+  }
+
+  /// The row of the next session of a page.
+  private mutating func sessionRow(
+    of user: UserID, _ cursor: borrowing PageCursor, _ header: PageHeader, _ columns: borrowing PageColumns, at now: Moment
+  ) throws(PageDefect) -> SessionRow {
+    let row = cursor.sessions
+    let id = SessionID(
+      high: UInt64(bitPattern: columns[.sessionHigh][row]), low: UInt64(bitPattern: columns[.sessionLow][row]))
+    guard id.placement == user.placement, sessions.find(id) == .none else {
+      throw .contradiction("session \(id.text) is there twice, or is not a session of its user")
+    }
+    guard let device = PageCode.device(columns[.sessionDevice][row]), let status = PageCode.status(columns[.sessionStatus][row])
+    else { throw .contradiction("session \(id.text) has no device or no status") }
+    guard sessions.slots.count < configuration.sessionsPerShardMax else { throw .contradiction("the table of sessions is full") }
+    let created = WallTime(milliseconds: columns[.sessionCreated][row])
+    let heard = header.wall.milliseconds - columns[.sessionAge][row] * Int64(Tick.milliseconds)
+    var session = SessionRow(id, device, created: created)
+    session.status = status
+    session.lastHeard = now.pastTick(at: WallTime(milliseconds: heard))
+    session.expires = now.tick(at: WallTime(milliseconds: created.milliseconds + columns[.sessionLifetime][row]))
+    if columns[.sessionIsDormant][row] == 1 { session.becomeDormant(lastSeenMinutes: 0) }
+    counters.phases[Int(session.phase.rawValue)] += 1
+    return session
+  }
+
   private mutating func restoreSession(
     of user: Slot, id userID: UserID, behind last: Slot, _ cursor: inout PageCursor, _ header: PageHeader,
     _ columns: inout PageColumns, at now: Moment
   ) throws(PageDefect) -> Slot {
     let row = cursor.sessions
-    let id = SessionID(
-      high: UInt64(bitPattern: columns[.sessionHigh][row]), low: UInt64(bitPattern: columns[.sessionLow][row]))
-    guard id.placement == userID.placement, sessions.find(id) == .none else {
-      throw .contradiction("session \(id.text) is there twice, or is not a session of its user")
+    guard let session = sessions.insert(try sessionRow(of: userID, cursor, header, columns, at: now)) else {
+      throw .contradiction("the table of sessions is full")
     }
-    guard let session = sessions.insert(id) else { throw .contradiction("the table of sessions is full") }
-    guard let device = PageCode.device(columns[.sessionDevice][row]), let status = PageCode.status(columns[.sessionStatus][row])
-    else { throw .contradiction("session \(id.text) has no device or no status") }
-    let created = columns[.sessionCreated][row]
-    sessions.identity[session].user = user
-    sessions.identity[session].previousOfUser = last
-    sessions.identity[session].created = WallTime(milliseconds: created)
-    sessions.identity[session].device = device
+    var parts = SessionParts(
+      user: user, previousOfUser: last, idleTicks: UInt32(columns[.sessionIdle][row]),
+      resumeTicks: UInt32(columns[.sessionResume][row]))
+    parts.dataVersion = UInt64(bitPattern: columns[.sessionVersion][row])
+    // SAFETY: the bytes are copied into the store at once.
+    parts.text = blobs.store(cursor.take(.sessionTexts, row, in: &columns))
+    parts.publicData = blobs.store(cursor.take(.publicData, row, in: &columns))
+    parts.privateData = blobs.store(cursor.take(.privateData, row, in: &columns))
+    sessions.unfold(session, parts)
     if last == .none {
       users.rows[user].firstSession = session
     } else {
-      sessions.identity[last].nextOfUser = session
+      sessions[last].nextOfUser = session
     }
-    let heard = header.wall.milliseconds - columns[.sessionAge][row] * Int64(Tick.milliseconds)
-    let phase = columns[.sessionIsDormant][row] == 1 ? SessionPhase.dormant : .detached
-    sessions.lease[session] = SessionLease(
-      phase: phase, status: status, lastHeard: now.pastTick(at: WallTime(milliseconds: heard)),
-      expires: now.tick(at: WallTime(milliseconds: created + columns[.sessionLifetime][row])),
-      idleTicks: UInt32(columns[.sessionIdle][row]), resumeTicks: UInt32(columns[.sessionResume][row]))
-    counters.phases[Int(phase.rawValue)] += 1
-    sessions.belongings[session].dataVersion = UInt64(bitPattern: columns[.sessionVersion][row])
-    // SAFETY: the bytes are copied into the store at once.
-    sessions.belongings[session].text = blobs.store(cursor.take(.sessionTexts, row, in: &columns))
-    sessions.belongings[session].publicData = blobs.store(cursor.take(.publicData, row, in: &columns))
-    sessions.belongings[session].privateData = blobs.store(cursor.take(.privateData, row, in: &columns))
     cursor.sessions += 1
     return session
   }
@@ -129,13 +159,13 @@ extension SessionState {
     var session = users.rows[user].firstSession
     while session != .none {
       if isVisible(session, at: Tick(0)) {
-        sessions.lease[session].isShown = true
-        count(shown: 1, sessions.identity[session].device, of: user)
+        sessions.rows[session].isShown = true
+        count(shown: 1, sessions.rows[session].device, of: user)
         aggregate.add(
-          effectiveStatus(of: session, at: Tick(0)), sessions.identity[session].device,
-          text: sessions.belongings[session].text)
+          effectiveStatus(of: session, at: Tick(0)), sessions.rows[session].device,
+          text: sessions[session].text)
       }
-      session = sessions.identity[session].nextOfUser
+      session = sessions[session].nextOfUser
     }
     users.rows[user].shownStatus = aggregate.status
     users.rows[user].shownDevices = aggregate.devices
@@ -187,7 +217,7 @@ extension SessionState {
       memberships[membership].meta = blobs.store(cursor.take(.metas, row, in: &ledger.columns))
       if last == .none { places[place].firstMembership = membership } else { memberships[last].nextOfPlace = membership }
       last = membership
-      if sessions.lease[session].isShown { places[place].isTold = true }
+      if sessions.rows[session].isShown { places[place].isTold = true }
       let rank = UInt64(ledger.columns[.membershipRank][row])
       ledger.links.append(UInt64(ordinal) << 46 | rank << 32 | UInt64(membership.rawValue))
       cursor.memberships += 1
@@ -208,11 +238,11 @@ extension SessionState {
       }
       guard link >> 32 & 0x3fff == rank else { throw .contradiction("the memberships of a session are not numbered densely") }
       if last == .none {
-        sessions.belongings[session].firstMembership = membership
+        sessions[session].firstMembership = membership
       } else {
         memberships[last].nextOfSession = membership
       }
-      sessions.belongings[session].memberships += 1
+      sessions[session].memberships += 1
       rank += 1
       last = membership
     }
