@@ -115,6 +115,54 @@ struct RelayTests {
     }
   }
 
+  @Test("while the log takes nothing every entry that it would need is unavailable, and heartbeats go on")
+  func fullLog() throws {
+    let harness = EngineHarness(planes: 1)
+    let relay = try Relay(harness)
+    let sessions = try relay.open(names(4))
+    #expect(relay.ask(.closes([RelayClose(session: sessions[1], how: .leave)])) == .closes(unknown: []))
+    let records = harness.journal.records.count
+    harness.journal.become(.full)
+    let unavailable = Result<SessionID, ErrorCode>.failure(.unavailable)
+    #expect(
+      relay.ask(.opens(["ada", "bob"].map { RelayOpen(user: .named($0), device: .web) })) == .opens([unavailable, unavailable]))
+    let strange = SessionID(high: 1, low: 2)
+    let closes = [
+      RelayClose(session: sessions[0], how: .logout), RelayClose(session: sessions[1], how: .leave),
+      RelayClose(session: strange, how: .leave), RelayClose(session: sessions[2], how: .leave),
+    ]
+    #expect(relay.ask(.closes(closes)) == .closes(unknown: [2], unavailable: [0, 3]))
+    for _ in 0..<4 {
+      harness.advance(.seconds(30))
+      #expect(relay.ask(.heartbeats([strange] + sessions)) == .heartbeats(unknown: [0], unavailable: [2]))
+    }
+    #expect(harness.stats.attached == 3 && harness.journal.records.count == records)
+    harness.journal.become(.accepting)
+    #expect(relay.ask(.heartbeats(sessions)) == .heartbeats(unknown: []))
+    #expect(harness.stats.attached == 4)
+    harness.journal.hold()
+    let lost = relay.send(.closes([RelayClose(session: sessions[0], how: .logout)]))
+    harness.settle()
+    harness.journal.become(.failed)
+    harness.advance(ticks: 1)
+    #expect(relay.answer(to: lost) == .refused(.unavailable))
+    #expect(harness.violations() == [])
+  }
+
+  @Test("after a restart sessions are one row each as before; those that are not heard leave with recovery_timeout")
+  func restart() async throws {
+    let harness = EngineHarness(planes: 2)
+    let sessions = try Relay(harness).open(names(20))
+    let second = try await harness.recovered(from: await harness.snapshot(), records: [], planes: 3)
+    func folded() -> Int { (0..<3).reduce(0) { $0 + second.sessions($1) { $0.state.foldedCount } } }
+    #expect(folded() == 20 && second.stats.detached == 20 && second.stats.members == 20)
+    let relay = try Relay(second)
+    #expect(relay.ask(.heartbeats(Array(sessions.dropFirst(5)))) == .heartbeats(unknown: []))
+    second.advance(.seconds(34))
+    #expect(Set(second.journal.records.map(\.mutation)) == Set(sessions.prefix(5).map { Mutation.dormant($0, .recoveryTimeout) }))
+    #expect(folded() == 20 && second.violations() == [])
+  }
+
   @Test("a large batch is carried out in slices, and answered once")
   func slices() throws {
     let harness = EngineHarness(planes: 1)

@@ -25,7 +25,7 @@ struct CaptureTests {
     try #require(await life.harness.engine.beginCapture(into: snapshot, from: start, pace: pace))
     var steps = 0
     while !snapshot.isFinished || steps < 40 {
-      snapshot.answer(life.random.happens(percent: 60) ? .full : .taken)
+      snapshot.makeRoom(pages: life.random.below(2))
       try await life.step()
       life.harness.turn(life.random.below(planes))
       steps += 1

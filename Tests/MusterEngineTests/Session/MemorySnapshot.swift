@@ -9,6 +9,8 @@ final class MemorySnapshot: SnapshotSink, SnapshotSource {
     var pages: [CapturedPage] = []
     var finished: [Int: LSN] = [:]
     var reception = PageReception.taken
+    /// How many pages more are taken; `nil` for any number.
+    var room: Int?
   }
 
   private let state = Mutex(State())
@@ -20,7 +22,11 @@ final class MemorySnapshot: SnapshotSink, SnapshotSource {
 
   func offer(_ page: CapturedPage) -> PageReception {
     state.withLock { state in
-      if state.reception == .taken { state.pages.append(page) }
+      guard state.room != 0 else { return .full }
+      if state.reception == .taken {
+        state.pages.append(page)
+        state.room? -= 1
+      }
       return state.reception
     }
   }
@@ -32,6 +38,11 @@ final class MemorySnapshot: SnapshotSink, SnapshotSource {
   /// What becomes of pages from now on.
   func answer(_ reception: PageReception) {
     state.withLock { $0.reception = reception }
+  }
+
+  /// Takes so many pages from now on, and is full then.
+  func makeRoom(pages: Int) {
+    state.withLock { $0.room = pages }
   }
 
   var isFinished: Bool { state.withLock { $0.finished.count == planes } }
