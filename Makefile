@@ -12,7 +12,7 @@ flags = --disable-xctest
 sources = Package.swift Sources Tests $(wildcard Benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit interop test-thread test-address bench install clean
+.PHONY: help run test lint unit interop budgets test-thread test-address bench install clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -26,7 +26,7 @@ test: ## Install what is missing, lint, build with warnings as errors, run all t
 	@.ci/install test
 	@$(MAKE) --no-print-directory lint
 	$(strict) build --build-tests --scratch-path $(SCRATCH)
-	@$(MAKE) --no-print-directory unit interop
+	@$(MAKE) --no-print-directory unit interop budgets
 
 lint: ## Check the format of all sources
 	$(SWIFT) format lint --strict --parallel --recursive $(sources)
@@ -38,6 +38,10 @@ interop: ## Run the real server against clients that are not ours, on each of it
 	@.ci/install test
 	MUSTER_TRANSPORT=reactor $(strict) test $(flags) --scratch-path $(SCRATCH) --filter '^InteropTests\..*$(TESTS)'
 	MUSTER_TRANSPORT=nio $(strict) test $(flags) --scratch-path $(SCRATCH) --filter '^InteropTests\..*$(TESTS)'
+
+budgets: ## Count the instructions of operations and compare them with Benchmarks/Thresholds
+	@.ci/install test
+	@SWIFT='$(SWIFT)' SCRATCH='$(SCRATCH)' .ci/budgets $(ARGS)
 
 test-thread: ## Run the libraries' tests under the thread sanitizer
 	@.ci/install run

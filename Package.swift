@@ -122,11 +122,16 @@ let package = Package(
     .target(
       name: "MusterBench",
       dependencies: [
-        "CLinux", "MusterModel", "MusterJSON", "MusterWire",
+        "CLinux", "MusterEngine", "MusterModel", "MusterJSON", "MusterWire",
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],
       swiftSettings: settings
     ),
+
+    // What callgrind runs: see .ci/budgets.
+    .executableTarget(
+      name: "MusterBudgets", dependencies: ["MusterEngine", "MusterJSON", "MusterModel", "MusterWire"],
+      path: "Benchmarks/Budgets", swiftSettings: settings),
 
     // L4: the command line.
     .executableTarget(

@@ -78,10 +78,12 @@ private enum Name {
 ///
 /// The first 16 bits are the user's ``UserID/placement``, the rest is random. So the id alone names the shard, and all
 /// sessions of one user live on one shard.
+@frozen
 package struct SessionID: Sendable, Hashable {
   package let high: UInt64
   package let low: UInt64
 
+  @inlinable
   package init(high: UInt64, low: UInt64) {
     self.high = high
     self.low = low

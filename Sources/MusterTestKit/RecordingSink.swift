@@ -18,6 +18,8 @@ package final class RecordingSink: EventSink {
     package var isReading = true
     /// Set when the engine closed it; the refusal is `nil` for a normal end.
     package var closing: (refusal: Refusal?, count: Int)?
+    /// Answers to batches of a relay, in their order.
+    package var relayed: [(id: UInt32, kind: RelayKind, reply: RelayReply)] = []
     fileprivate var answered: Set<RequestID> = []
     fileprivate var complaints: [String] = []
   }
@@ -69,6 +71,10 @@ package final class RecordingSink: EventSink {
 
   package func close(_ connection: ConnectionID, refusal: Refusal?) {
     change(connection) { $0.closing = (refusal, ($0.closing?.count ?? 0) + 1) }
+  }
+
+  package func relay(_ reply: RelayReply, to id: UInt32, kind: RelayKind, on connection: ConnectionID) {
+    change(connection) { $0.relayed.append((id, kind, reply)) }
   }
 
   private func change(_ connection: ConnectionID, _ body: (inout Record) -> Void) {

@@ -44,7 +44,7 @@ extension ChannelState {
   ///
   /// Called at the end of each turn.
   ///
-  /// A diff speaks of at most `pageMembersMax` members; a channel with more goes on behind the others that are ready.
+  /// A diff speaks of at most ``diffMembersMax`` members, so that no turn is held up by one; a channel with more goes on behind the others that are ready.
   ///
   /// - Parameters:
   ///   - now: The moment of the turn.
@@ -74,7 +74,7 @@ extension ChannelState {
       return tellDiff(channel, at: now, into: &outputs)
     }
     var looked = 0
-    while looked < pageMembersMax, channels.rows[channel].changes > 0 {
+    while looked < diffMembersMax, channels.rows[channel].changes > 0 {
       removeChange(of: changes.rows[channels.rows[channel].firstChange].member)
       looked += 1
     }
@@ -93,7 +93,7 @@ extension ChannelState {
       seq: channels.rows[channel].seq.next, joins: [], updates: [], leaves: [],
       occupancy: channels.rows[channel].occupancy)
     var looked = 0
-    while looked < pageMembersMax, channels.rows[channel].changes > 0 {
+    while looked < diffMembersMax, channels.rows[channel].changes > 0 {
       let change = channels.rows[channel].firstChange
       let member = changes.rows[change].member
       let view = members.view(of: member)

@@ -44,6 +44,8 @@ package import MusterModel
 package struct ChannelState: ~Copyable {
   let epoch: Epoch
   let pageMembersMax: Int
+  /// The most members that one diff speaks of: a quarter of a page at its largest.
+  var diffMembersMax: Int { min(pageMembersMax, 256) }
   /// The default policy first, then one for each namespace.
   let policies: [ChannelPolicy]
   let policyOfNamespace: [String: UInt16]

@@ -34,6 +34,14 @@ struct CircularQueue<Element> {
     count += 1
   }
 
+  /// Puts an element in front of all others.
+  mutating func prepend(_ element: Element) {
+    if count == places.count { double() }
+    head = (head - 1) & (places.count - 1)
+    places[head] = element
+    count += 1
+  }
+
   mutating func popFirst() -> Element? {
     guard count > 0 else { return nil }
     let element = places[head]

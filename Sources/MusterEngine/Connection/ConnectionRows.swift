@@ -8,6 +8,8 @@ enum ConnectionPhase: UInt8, Sendable {
   case greeting
   /// Bound to a session.
   case bound
+  /// A backend that speaks for many sessions.
+  case relay
 }
 
 /// One open connection.
@@ -91,6 +93,20 @@ struct Gather {
   var found: [UserPresence] = []
 }
 
+/// A batch of a relay whose shares are with several session shards.
+struct RelayGather {
+  let connection: ConnectionID
+  let id: UInt32
+  let request: RelayKind
+  /// How many shards have not answered.
+  var missing: Int
+  var unknown: [UInt32] = []
+  /// For each entry of a batch of opens.
+  var opened: [Result<SessionID, ErrorCode>] = []
+  /// What has to be durable before the reply may be sent.
+  var after = LSN.zero
+}
+
 /// Something that waits for a record to become durable.
 ///
 /// Kept in the order in which it was to be sent.
@@ -98,4 +114,5 @@ enum HeldBack {
   case welcome(ConnectionID, RequestID, Welcome, SessionRef)
   case reply(ConnectionID, RequestID, Reply, ReplyEffect)
   case push(ConnectionID, Push)
+  case relay(ConnectionID, UInt32, RelayKind, RelayReply)
 }

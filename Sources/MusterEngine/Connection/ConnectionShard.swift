@@ -87,6 +87,21 @@ package actor ConnectionShard {
     perform()
   }
 
+  /// Makes an open connection a relay: a backend that has shown the key it needs, and speaks for many sessions.
+  ///
+  /// - Returns: Whether it is one now; not when it is gone, has said hello, or the engine is draining.
+  package func beginRelay(_ connection: ConnectionID) -> Bool {
+    state.beginRelay(connection, at: now.tick)
+  }
+
+  /// Takes a batch of a relay; `id` is repeated in the answer, ``EventSink/relay(_:to:kind:on:)``.
+  ///
+  /// O(entries). Shards carry batches out in slices, so answers to several need not come in their order.
+  package func relay(_ connection: ConnectionID, _ id: UInt32, _ request: RelayRequest) {
+    state.relay(connection, id, request, isOverloaded: isOverloaded, random: context.random, at: now.tick, into: &actions)
+    perform()
+  }
+
   /// The transport's queue went over its high-water mark.
   package func congested(_ connection: ConnectionID) {
     state.congested(connection, at: now.tick, into: &actions)
@@ -196,6 +211,7 @@ package actor ConnectionShard {
       case .ping(let connection): sink.ping(connection)
       case .setReading(let connection, let enabled): sink.setReading(connection, enabled: enabled)
       case .close(let connection, let refusal): sink.close(connection, refusal: refusal)
+      case .answer(let reply, let id, let kind, let connection): sink.relay(reply, to: id, kind: kind, on: connection)
       case .tellSession(let message, let plane): outbox.append(message, to: plane)
       case .tellChannel(let message): outbox.append(message, to: context.placement.plane(of: message.channel))
       }

@@ -25,6 +25,8 @@ extension ConnectionState {
       tell(event, of: channel, into: &actions)
     case .gathered(let connection, let gather, let users):
       gathered(connection, gather, users, durable: durable, into: &actions)
+    case .relayed(let connection, let gather, let outcome, let after):
+      relayed(connection, gather, outcome, after: after, durable: durable, into: &actions)
     case .presence(let change):
       note(change)
     }
@@ -99,6 +101,10 @@ extension ConnectionState {
       sendReply(connection, id, reply, effect, into: &actions)
     case .push(let connection, let push):
       sendPush(connection, push, into: &actions)
+    case .relay(let connection, let id, let kind, let reply):
+      guard let slot = slot(of: connection) else { return }
+      finish(slot)
+      actions.append(.answer(reply, id, kind, connection))
     }
   }
 
@@ -181,7 +187,9 @@ extension ConnectionState {
 extension HeldBack {
   var connection: ConnectionID {
     switch self {
-    case .welcome(let connection, _, _, _), .reply(let connection, _, _, _), .push(let connection, _): connection
+    case .welcome(let connection, _, _, _), .reply(let connection, _, _, _), .push(let connection, _),
+      .relay(let connection, _, _, _):
+      connection
     }
   }
 }

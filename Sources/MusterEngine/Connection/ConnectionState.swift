@@ -8,6 +8,7 @@ package enum ConnectionAction: Sendable {
   case setReading(ConnectionID, Bool)
   /// The last that the edge hears of a connection.
   case close(ConnectionID, Refusal?)
+  case answer(RelayReply, UInt32, RelayKind, ConnectionID)
   case tellSession(SessionMessage, plane: Int)
   case tellChannel(ChannelMessage)
 }
@@ -44,6 +45,8 @@ package struct ConnectionState: ~Copyable {
   /// The gathers of each connection that has any, oldest first.
   var gatherQueues: [Slot: [UInt32]] = [:]
   var lastGather: UInt32 = 0
+  /// Batches of relays that wait for session shards, also of relays that have gone since.
+  var relayGathers: [UInt32: RelayGather] = [:]
   /// Requests that came behind a hello that has not been answered.
   var waiting: [Slot: [(RequestID, Request)]] = [:]
   var heldBack: [(after: LSN, what: HeldBack)] = []

@@ -84,7 +84,7 @@ package final class ControlDesk: Sendable {
       answer(connection, reply, after: after, durable: durable)
     case .refuse(let connection, _, let refusal):
       answer(connection, .refused(refusal), after: .zero, durable: durable)
-    case .push, .end, .event, .gathered, .presence: break
+    case .push, .end, .event, .gathered, .relayed, .presence: break
     }
   }
 

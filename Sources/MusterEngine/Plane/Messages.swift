@@ -57,6 +57,8 @@ package enum SessionMessage: Sendable {
   /// Part of a `users` or `watch` whose ids live on several shards; answered by ``ConnectionMessage/gathered(_:gather:_:)``.
   case query(ConnectionID, gather: UInt32, [UserID], viewer: UserID, watch: Bool)
   case unwatch(plane: Int, [UserID])
+  /// The entries of a relay's batch that are this shard's; answered by ``ConnectionMessage/relayed(_:gather:_:after:)``.
+  case relay(ConnectionID, gather: UInt32, RelayShare)
   /// A signal for a user or a session of this shard, from a connection that waits for the number of deliveries.
   case signal(ConnectionID, RequestID, Signal)
 }
@@ -134,6 +136,8 @@ package enum ConnectionMessage: Sendable {
   case end(ConnectionID, LeaveReason, message: String)
   case event(ChannelName, ChannelEvent)
   case gathered(ConnectionID, gather: UInt32, [UserPresence])
+  /// What became of one shard's share of a batch.
+  case relayed(ConnectionID, gather: UInt32, RelayOutcome, after: LSN)
   /// A user that this plane watches changed.
   case presence(WatchedChange)
 }

@@ -19,7 +19,11 @@ package final class Plane: Sendable {
   /// How many rounds of messages inside the plane one turn handles before it lets its sockets run.
   private static let roundsMax = 16
   /// How many channels and member changes are told in one turn.
-  private static let flushMax = 4_096
+  ///
+  /// A change takes a few microseconds when nothing of it is in a cache.
+  private static let flushMax = 256
+  /// How many heartbeats of relays, or what is worth as many, one turn carries out.
+  private static let relayBeatsMax = 4_096
 
   init(
     index: Int, executor: any PlaneExecutor, context: ShardContext, sink: any EventSink, mailboxes: [Mailbox],
@@ -58,6 +62,7 @@ package final class Plane: Sendable {
     dispatch(&batch)
     var isMoreDue = fireTimers()
     isMoreDue = !settle(&batch) || isMoreDue
+    isMoreDue = sessions.assumeIsolated { $0.carryOutRelays(limit: Self.relayBeatsMax) } || isMoreDue
     isMoreDue = channels.assumeIsolated { $0.flush(limit: Self.flushMax) } || isMoreDue
     isMoreDue = !settle(&batch) || isMoreDue
     connections.assumeIsolated { $0.flush() }

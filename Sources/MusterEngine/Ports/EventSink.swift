@@ -24,4 +24,12 @@ package protocol EventSink: Sendable {
   ///
   /// `refusal` is the reason, as close code and text; `nil` for a normal end (close code 1000).
   func close(_ connection: ConnectionID, refusal: Refusal?)
+
+  /// Answers one batch of a relay.
+  func relay(_ reply: RelayReply, to id: UInt32, kind: RelayKind, on connection: ConnectionID)
+}
+
+extension EventSink {
+  /// For edges that let no relays in.
+  package func relay(_ reply: RelayReply, to id: UInt32, kind: RelayKind, on connection: ConnectionID) {}
 }

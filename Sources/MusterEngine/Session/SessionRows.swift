@@ -1,42 +1,154 @@
 import MusterModel
 
-/// Who a session is: set when it is granted, never changed, but for the links to its neighbours.
-struct SessionIdentity {
-  var id = SessionID(high: 0, low: 0)
+/// What every session has, 40 bytes: who it is, until when it is valid and shown.
+///
+/// Everything that a heartbeat looks at is here, so a heartbeat by id touches a bucket of the index and this row.
+///
+/// A session whose user has no other, and which is nothing but logged in, is *folded*: this row is all there is of it, and of
+/// its user as well. `link` is then the user's id. Otherwise `link` is the row of its ``SessionParts``, which know the user's row.
+struct SessionRow {
+  // Words of four bytes, so that rows are aligned to four and nothing is lost between them.
+  private var idWords: (UInt32, UInt32, UInt32, UInt32) = (0, 0, 0, 0)
+  /// A ``BlobRef`` when folded, else a ``Slot``.
+  private var link = Slot.none.rawValue
+  var lastHeard = Tick(0)
+  /// The end of the lifetime.
+  var expires = Tick.never
+  /// The end of the grace while detached; the user's last seen, in minutes, while folded and dormant.
+  private var until = Tick.never.rawValue
+  /// Seconds since 1970.
+  private var createdSeconds: UInt32 = 0
+  private(set) var phase = SessionPhase.detached
+  private(set) var device = Device.other
+  /// What the session has set; see ``SessionState/effectiveStatus(of:at:)`` for what holds.
+  var status = Status.online
+  private var flags = Flags()
+
+  private struct Flags: OptionSet {
+    var rawValue: UInt8 = 0
+
+    static let isShown = Flags(rawValue: 1)
+    static let isIdle = Flags(rawValue: 2)
+    static let holdsHTTPLease = Flags(rawValue: 4)
+    static let isFolded = Flags(rawValue: 8)
+    static let isGuest = Flags(rawValue: 16)
+  }
+
+  init() {}
+
+  init(_ id: SessionID, _ device: Device, created: WallTime) {
+    idWords = (
+      UInt32(truncatingIfNeeded: id.high >> 32), UInt32(truncatingIfNeeded: id.high),
+      UInt32(truncatingIfNeeded: id.low >> 32), UInt32(truncatingIfNeeded: id.low)
+    )
+    self.device = device
+    createdSeconds = UInt32(clamping: created.milliseconds / 1_000)
+  }
+
+  /// Of no meaning: reading it reads all of the row into the cache.
+  @inline(__always)
+  var firstAndLastWord: UInt32 { idWords.0 ^ UInt32(flags.rawValue) }
+
+  var id: SessionID {
+    @inline(__always) get {
+      SessionID(high: UInt64(idWords.0) << 32 | UInt64(idWords.1), low: UInt64(idWords.2) << 32 | UInt64(idWords.3))
+    }
+  }
+
+  @inline(__always)
+  func has(_ id: SessionID) -> Bool {
+    let high = UInt64(idWords.0) << 32 | UInt64(idWords.1)
+    let low = UInt64(idWords.2) << 32 | UInt64(idWords.3)
+    return high == id.high && low == id.low
+  }
+
+  /// When the session was granted, cut to whole seconds.
+  var created: WallTime { WallTime(milliseconds: Int64(createdSeconds) * 1_000) }
+
+  // MARK: Flags
+
+  /// Counted as visible: the published truth, which ``SessionState/refresh(_:at:reason:into:)`` brings up to date.
+  var isShown: Bool {
+    get { flags.contains(.isShown) }
+    set { set(.isShown, newValue) }
+  }
+
+  /// The client said that nobody is there.
+  var isIdle: Bool {
+    get { flags.contains(.isIdle) }
+    set { set(.isIdle, newValue) }
+  }
+
+  /// Present by HTTP heartbeats, or by those of a relay, rather than by a connection.
+  var holdsHTTPLease: Bool {
+    @inline(__always) get { flags.contains(.holdsHTTPLease) }
+    set { set(.holdsHTTPLease, newValue) }
+  }
+
+  private mutating func set(_ flag: Flags, _ isSet: Bool) {
+    if isSet { flags.insert(flag) } else { flags.remove(flag) }
+  }
+
+  // MARK: Phase
+
+  /// The end of the grace; only in ``SessionPhase/detached``.
+  var graceEnds: Tick { phase == .detached ? Tick(until) : .never }
+
+  mutating func attach() {
+    phase = .attached
+  }
+
+  mutating func detach(graceEnds: Tick) {
+    phase = .detached
+    until = graceEnds.rawValue
+    holdsHTTPLease = false
+  }
+
+  /// Minutes since 1970, 0 for never seen; only for folded sessions, whose user is remembered here.
+  mutating func becomeDormant(lastSeenMinutes: UInt32) {
+    phase = .dormant
+    until = lastSeenMinutes
+    holdsHTTPLease = false
+  }
+
+  // MARK: Folding
+
+  @inline(__always)
+  var isFolded: Bool { flags.contains(.isFolded) }
+  /// The id of the user of a folded session.
+  var userID: BlobRef { BlobRef(rawValue: link) }
+  /// The kind of the user of a folded session.
+  var userKind: UserKind { flags.contains(.isGuest) ? .guest : .member }
+  /// When the user of a folded session was last seen; 0 while it is seen.
+  var lastSeenMinutes: UInt32 { phase == .dormant ? until : 0 }
+  /// Where the parts of a session are that is not folded.
+  var parts: Slot {
+    @inline(__always) get { Slot(link) }
+  }
+
+  mutating func fold(_ user: BlobRef, _ kind: UserKind, lastSeenMinutes: UInt32) {
+    flags.insert(.isFolded)
+    set(.isGuest, kind == .guest)
+    link = user.rawValue
+    if phase == .dormant { until = lastSeenMinutes }
+  }
+
+  mutating func unfold(_ parts: Slot) {
+    flags.remove(.isFolded)
+    link = parts.rawValue
+  }
+}
+
+/// What a session has besides its row when it is not folded.
+struct SessionParts {
   var user = Slot.none
   /// The user's sessions form a list, oldest first.
   var nextOfUser = Slot.none
   var previousOfUser = Slot.none
-  var created = WallTime(milliseconds: 0)
-  var device = Device.other
-}
-
-/// Until when a session is valid, and until when it is shown.
-struct SessionLease {
-  var phase = SessionPhase.detached
-  /// What the session has set; see ``SessionState/effectiveStatus(of:at:)`` for what holds.
-  var status = Status.online
-  /// Why the session will leave when its grace is over.
-  var graceReason = LeaveReason.timeout
-  /// The client said that nobody is there.
-  var isIdle = false
-  /// Present by HTTP heartbeats rather than by a connection.
-  var holdsHTTPLease = false
-  /// Counted as visible: the published truth, which ``SessionState/refresh(_:at:reason:into:)`` brings up to date.
-  var isShown = false
-  var lastHeard = Tick(0)
-  /// The end of the grace; only in ``SessionPhase/detached``.
-  var graceEnds = Tick.never
-  /// When idleness turns into `away`.
-  var awayAt = Tick.never
-  /// The end of the lifetime.
-  var expires = Tick.never
   var idleTicks: UInt32 = 0
   var resumeTicks: UInt32 = 0
-}
-
-/// Where the lists of a session begin, and what it carries.
-struct SessionBelongings {
+  /// When idleness turns into `away`.
+  var awayAt = Tick.never
   var firstAttachment = Slot.none
   var firstMembership = Slot.none
   var attachments: UInt32 = 0
@@ -44,6 +156,8 @@ struct SessionBelongings {
   var text = BlobRef.none
   var publicData = BlobRef.none
   var privateData = BlobRef.none
+  /// Why the session will leave when its grace is over.
+  var graceReason = LeaveReason.timeout
   var dataVersion: UInt64 = 0
 }
 

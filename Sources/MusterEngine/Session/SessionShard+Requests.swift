@@ -44,15 +44,14 @@ extension SessionShard {
 
   func welcome(_ connection: ConnectionID, to session: Slot, resumed: Bool) -> Welcome {
     let configuration = context.configuration
-    let identity = state.sessions.identity[session]
-    let lease = state.sessions.lease[session]
+    let row = state.sessions.rows[session]
     return Welcome(
-      user: state.userID(of: identity.user), kind: state.users.rows[identity.user].kind, session: identity.id,
+      user: state.userID(ofSession: session), kind: state.userKind(ofSession: session), session: row.id,
       connection: connection, resumed: resumed, epoch: context.epoch, node: configuration.node,
       heartbeatIntervalMilliseconds: Int(configuration.heartbeatInterval.milliseconds),
       heartbeatTimeoutMilliseconds: Int(configuration.heartbeatTimeout.milliseconds),
-      resumeWindowMilliseconds: Int(lease.resumeTicks) * Tick.milliseconds,
-      sessionExpires: now.wall(at: lease.expires), serverTime: now.wall)
+      resumeWindowMilliseconds: Int(state.sessions[session].resumeTicks) * Tick.milliseconds,
+      sessionExpires: now.wall(at: row.expires), serverTime: now.wall)
   }
 
   func lose(_ connection: ConnectionID, _ ref: SessionRef, _ end: ConnectionEnd, lastHeard: Tick) {
@@ -76,19 +75,19 @@ extension SessionShard {
 
   /// A grace of nothing is over at once, without waiting for the wheel.
   private func settleGrace(of session: Slot) {
-    let lease = state.sessions.lease[session]
-    guard lease.phase == .detached, lease.graceEnds <= now.tick else { return }
-    commit([.dormant(state.sessions.identity[session].id, lease.graceReason)])
+    let row = state.sessions.rows[session]
+    guard row.phase == .detached, row.graceEnds <= now.tick else { return }
+    commit([.dormant(row.id, state.sessions[session].graceReason)])
   }
 
   private func bye(_ session: Slot, _ connection: ConnectionID, _ id: RequestID, logout: Bool, grace: UInt32) {
     let isHTTP = connection.shard == context.placement.desk
     if logout {
       if !isHTTP { _ = state.detach(session, connection, lastHeard: now.tick, grace: 0, reason: .left, at: now) }
-      commit([.ended(state.sessions.identity[session].id, .left)])
+      commit([.ended(state.sessions.rows[session].id, .left)])
     } else if !isHTTP {
       depart(session, connection, lastHeard: now.tick, grace: grace, reason: .left)
-    } else if state.sessions.belongings[session].attachments == 0, state.sessions.lease[session].phase != .dormant {
+    } else if state.sessions[session].attachments == 0, state.sessions.rows[session].phase != .dormant {
       state.beginGrace(session, ticks: grace, reason: .left, at: now)
       settleGrace(of: session)
     }
@@ -150,7 +149,7 @@ extension SessionShard {
 
   /// An HTTP heartbeat; a WebSocket's stay on its connection shard.
   private func beat(_ session: Slot, _ connection: ConnectionID, _ id: RequestID) {
-    if state.sessions.lease[session].phase == .dormant { commit([.awake(state.sessions.identity[session].id)]) }
+    if state.sessions.rows[session].phase == .dormant { commit([.awake(state.sessions.rows[session].id)]) }
     state.renew(session, at: now)
     reply(.presence(ownPresence(of: session)), to: connection, id)
   }
@@ -189,13 +188,13 @@ extension SessionShard {
   }
 
   private func ownPresence(of session: Slot) -> UserPresence {
-    state.ownPresence(of: state.sessions.identity[session].user)
+    state.ownPresence(ofUserOf: session)
   }
 
   // MARK: Users and signals
 
   func query(_ users: [UserID], for connection: ConnectionID, gather: UInt32, viewer: UserID, watch: Bool) {
-    if watch { state.watch(users, plane: connection.shard) }
+    if watch { state.watch(users, plane: connection.shard, at: now) }
     let found = users.map { $0 == viewer ? state.ownPresence(of: $0) : state.presence(of: $0) }
     send(.gathered(connection, gather: gather, found), to: connection)
   }
@@ -203,8 +202,8 @@ extension SessionShard {
   private func signal(
     _ target: SignalTarget, _ data: [UInt8], from session: Slot, _ connection: ConnectionID, _ id: RequestID
   ) {
-    let identity = state.sessions.identity[session]
-    let signal = Signal(from: .session(state.userID(of: identity.user), identity.id), to: target, data: data)
+    let sender = state.userID(ofSession: session)
+    let signal = Signal(from: .session(sender, state.sessions.rows[session].id), to: target, data: data)
     switch target {
     case .channel(let channel):
       guard context.configuration.settings(of: channel).signalsAllowed else {
@@ -236,13 +235,13 @@ extension SessionShard {
     switch signal.to {
     case .channel: break
     case .session(let id): targets = state.find(id).map { [$0] } ?? []
-    case .user(let user): targets = state.find(user).map { state.sessionSlots(of: $0) } ?? []
+    case .user(let user): targets = state.sessionSlots(of: user)
     }
     var delivered = 0
     for session in targets {
       let connections = state.connections(of: session)
       for connection in connections { send(.push(connection, .signal(signal)), to: connection) }
-      if state.sessions.lease[session].isShown || isFromOwner(signal, of: session) { delivered += connections.count }
+      if state.sessions.rows[session].isShown || isFromOwner(signal, of: session) { delivered += connections.count }
     }
     return delivered
   }
@@ -250,7 +249,7 @@ extension SessionShard {
   private func isFromOwner(_ signal: Signal, of session: Slot) -> Bool {
     switch signal.from {
     case .server: true
-    case .session(let user, _): state.userID(of: state.sessions.identity[session].user) == user
+    case .session(let user, _): state.userID(ofSession: session) == user
     }
   }
 }

@@ -34,6 +34,8 @@ package actor SessionShard {
   package internal(set) var state: SessionState
   private var outbox: Outbox
   private var changes: [SessionChange] = []
+  /// Shares of relays' batches, the one that was begun first.
+  var relayTasks = CircularQueue<RelayTask>()
   /// The last record of this shard: whoever is told what the shard knows waits for it.
   private(set) var appendedThrough = LSN.zero
   private(set) var now: Moment
@@ -83,13 +85,31 @@ package actor SessionShard {
       state.unwatch(users, plane: plane)
     case .signal(let connection, let id, let signal):
       reply(.delivered(deliver(signal)), to: connection, id)
+    case .relay(let connection, let gather, let share):
+      relayTasks.append(RelayTask(connection: connection, gather: gather, share: share))
     }
   }
 
-  /// Fires the timers that are due, at most `limit` of them.
+  /// Fires the timers that are due, until timers and messages that they lead to are `limit` together.
+  ///
+  /// A session may be in a hundred channels, each of which is told. So timers are taken a few at a time, and the limit is exceeded
+  /// by what ``timersAtOnce`` of them lead to.
   ///
   /// - Returns: Whether more is due.
   package func advance(limit: Int) -> Bool {
+    var left = limit
+    while left > 0 {
+      let before = outbox.count
+      let limit = min(left, Self.timersAtOnce)
+      guard fireSome(limit: limit) else { return false }
+      left -= limit + outbox.count - before
+    }
+    return true
+  }
+
+  private static let timersAtOnce = 16
+
+  private func fireSome(limit: Int) -> Bool {
     let due = state.advance(to: now.tick, limit: limit)
     for session in due.sessions {
       switch state.fire(session: session, at: now, into: &changes) {

@@ -19,7 +19,7 @@ extension SessionState {
     case .metaSet(let id, let channel, let meta): applyMeta(known(id), channel, meta, at: now, into: &changes)
     case .statusSet(let id, let status, let text): applyStatus(known(id), status, text, at: now, into: &changes)
     case .overridden(let user, let override): applyOverride(user, override, at: now, into: &changes)
-    case .dataSet(let id, let data): applyData(known(id), data)
+    case .dataSet(let id, let data): applyData(known(id), data, at: now)
     case .banned(let user, let ban): applyBan(user, ban, at: now)
     }
   }
@@ -33,30 +33,34 @@ extension SessionState {
   // MARK: Sessions
 
   private mutating func applyGrant(_ grant: SessionGrant, at now: Moment, into changes: inout [SessionChange]) {
-    var user = users.find(grant.user, in: blobs)
-    if user == .none, let fresh = users.insert(grant.user, grant.kind, in: &blobs) { user = fresh }
-    guard user != .none, let session = sessions.insert(grant.session) else {
+    var row = SessionRow(grant.session, grant.device, created: grant.created)
+    row.status = grant.status
+    row.lastHeard = now.tick
+    row.expires = now.tick(at: grant.expires)
+    row.detach(graceEnds: now.tick.advanced(by: grant.resumeWindow))
+    counters.phases[Int(SessionPhase.detached.rawValue)] += 1
+    counters.granted += 1
+    let known = known(grant.user)
+    if known == nil, canBeFolded(grant) {
+      armSession(insertFolded(row, grant.user, grant.kind))
+      return
+    }
+    guard let user = userRow(grant.user, at: now), let session = sessions.insert(row) else {
       preconditionFailure("a session was granted although the table is full")
     }
     let last = users.rows[user].lastSession
-    sessions.identity[session].user = user
-    sessions.identity[session].previousOfUser = last
-    sessions.identity[session].created = grant.created
-    sessions.identity[session].device = grant.device
-    sessions.lease[session] = SessionLease(
-      phase: .detached, status: grant.status, lastHeard: now.tick,
-      graceEnds: now.tick.advanced(by: grant.resumeWindow), expires: now.tick(at: grant.expires),
-      idleTicks: grant.idleTTL.ticks, resumeTicks: grant.resumeWindow.ticks)
-    sessions.belongings[session].text = blobs.store(grant.text)
+    sessions.unfold(
+      session,
+      SessionParts(
+        user: user, previousOfUser: last, idleTicks: grant.idleTTL.ticks, resumeTicks: grant.resumeWindow.ticks,
+        text: blobs.store(grant.text)))
     if last == .none {
       users.rows[user].firstSession = session
     } else {
-      sessions.identity[last].nextOfUser = session
+      sessions[last].nextOfUser = session
     }
     users.rows[user].lastSession = session
     users.rows[user].sessions += 1
-    counters.phases[Int(SessionPhase.detached.rawValue)] += 1
-    counters.granted += 1
     armSession(session)
     refresh(user, at: now, reason: .left, into: &changes)
   }
@@ -64,44 +68,46 @@ extension SessionState {
   private mutating func applyDormant(
     _ session: Slot, _ reason: LeaveReason, at now: Moment, into changes: inout [SessionChange]
   ) {
-    sessions.lease[session].holdsHTTPLease = false
-    setPhase(.dormant, of: session)
+    count(.dormant, insteadOf: sessions.rows[session].phase)
+    sessions.rows[session].becomeDormant(lastSeenMinutes: now.wall.minutes)
     armSession(session)
-    refresh(sessions.identity[session].user, at: now, reason: reason, into: &changes)
+    refresh(ofUserOf: session, at: now, reason: reason, into: &changes)
+    foldIfPossible(session)
   }
 
   private mutating func applyAwake(_ session: Slot, at now: Moment, into changes: inout [SessionChange]) {
-    sessions.lease[session].lastHeard = now.tick
-    sessions.lease[session].graceReason = .timeout
-    sessions.lease[session].graceEnds = now.tick.advanced(by: sessions.lease[session].resumeTicks)
-    setPhase(.detached, of: session)
-    armSession(session)
-    refresh(sessions.identity[session].user, at: now, reason: .left, into: &changes)
+    sessions.rows[session].lastHeard = now.tick
+    if !sessions.rows[session].isFolded { sessions[session].graceReason = .timeout }
+    setDetached(session, graceEnds: now.tick.advanced(by: sessions[session].resumeTicks))
+    refresh(ofUserOf: session, at: now, reason: .left, into: &changes)
   }
 
   private mutating func applyEnd(
     _ session: Slot, _ reason: LeaveReason, at now: Moment, into changes: inout [SessionChange]
   ) {
-    let user = sessions.identity[session].user
-    var attachment = sessions.belongings[session].firstAttachment
+    counters.phases[Int(sessions.rows[session].phase.rawValue)] -= 1
+    counters.ended += 1
+    if sessions.rows[session].isFolded { return endFolded(session, at: now) }
+    let user = sessions[session].user
+    var attachment = sessions[session].firstAttachment
     while attachment != .none {
       let row = attachments[attachment]
       changes.append(.end(row.connection, reason))
       attachments.remove(attachment)
       attachment = row.next
     }
-    if sessions.lease[session].isShown {
-      sessions.lease[session].isShown = false
-      count(shown: -1, sessions.identity[session].device, of: user)
+    if sessions.rows[session].isShown {
+      sessions.rows[session].isShown = false
+      count(shown: -1, sessions.rows[session].device, of: user)
     }
-    while sessions.belongings[session].firstMembership != .none {
-      removeMembership(sessions.belongings[session].firstMembership, at: now, reason: reason, into: &changes)
+    while sessions[session].firstMembership != .none {
+      removeMembership(sessions[session].firstMembership, at: now, reason: reason, into: &changes)
     }
     unlink(session, from: user)
-    counters.phases[Int(sessions.lease[session].phase.rawValue)] -= 1
-    counters.ended += 1
-    let belongings = sessions.belongings[session]
-    for blob in [belongings.text, belongings.publicData, belongings.privateData] { blobs.free(blob) }
+    let parts = sessions[session]
+    blobs.free(parts.text)
+    blobs.free(parts.publicData)
+    blobs.free(parts.privateData)
     sessionWheel.disarm(session)
     sessions.remove(session)
     refresh(user, at: now, reason: reason, into: &changes)
@@ -109,17 +115,17 @@ extension SessionState {
   }
 
   private mutating func unlink(_ session: Slot, from user: Slot) {
-    let previous = sessions.identity[session].previousOfUser
-    let next = sessions.identity[session].nextOfUser
+    let previous = sessions[session].previousOfUser
+    let next = sessions[session].nextOfUser
     if previous == .none {
       users.rows[user].firstSession = next
     } else {
-      sessions.identity[previous].nextOfUser = next
+      sessions[previous].nextOfUser = next
     }
     if next == .none {
       users.rows[user].lastSession = previous
     } else {
-      sessions.identity[next].previousOfUser = previous
+      sessions[next].previousOfUser = previous
     }
     users.rows[user].sessions -= 1
   }
@@ -136,11 +142,10 @@ extension SessionState {
     users.remove(user, in: &blobs)
   }
 
-  /// Moves a session between the phases, and their counters with it.
-  mutating func setPhase(_ phase: SessionPhase, of session: Slot) {
-    counters.phases[Int(sessions.lease[session].phase.rawValue)] -= 1
+  /// Counts a session that goes from one phase to another.
+  mutating func count(_ phase: SessionPhase, insteadOf before: SessionPhase) {
+    counters.phases[Int(before.rawValue)] -= 1
     counters.phases[Int(phase.rawValue)] += 1
-    sessions.lease[session].phase = phase
   }
 
   // MARK: Channels
@@ -148,15 +153,16 @@ extension SessionState {
   private mutating func applyJoin(
     _ session: Slot, _ channel: ChannelName, _ meta: Payload, at now: Moment, into changes: inout [SessionChange]
   ) {
-    let user = sessions.identity[session].user
+    unfold(session, at: now)
+    let user = sessions[session].user
     let place = place(of: user, in: channel)
     guard let membership = memberships.insert(MembershipRow(session: session, place: place)) else {
       preconditionFailure("the table of memberships is full: \(memberships.count) rows")
     }
     memberships[membership].meta = meta.isEmpty ? .none : blobs.store(meta.json)
-    memberships[membership].nextOfSession = sessions.belongings[session].firstMembership
-    sessions.belongings[session].firstMembership = membership
-    sessions.belongings[session].memberships += 1
+    memberships[membership].nextOfSession = sessions[session].firstMembership
+    sessions[session].firstMembership = membership
+    sessions[session].memberships += 1
     var last = places[place].firstMembership
     while last != .none, memberships[last].nextOfPlace != .none { last = memberships[last].nextOfPlace }
     if last == .none {
@@ -197,11 +203,11 @@ extension SessionState {
     _ membership: Slot, at now: Moment, reason: LeaveReason, into changes: inout [SessionChange]
   ) {
     let row = memberships[membership]
-    sessions.belongings[row.session].memberships -= 1
-    if sessions.belongings[row.session].firstMembership == membership {
-      sessions.belongings[row.session].firstMembership = row.nextOfSession
+    sessions[row.session].memberships -= 1
+    if sessions[row.session].firstMembership == membership {
+      sessions[row.session].firstMembership = row.nextOfSession
     } else {
-      var before = sessions.belongings[row.session].firstMembership
+      var before = sessions[row.session].firstMembership
       while memberships[before].nextOfSession != membership { before = memberships[before].nextOfSession }
       memberships[before].nextOfSession = row.nextOfSession
     }
@@ -247,40 +253,47 @@ extension SessionState {
   private mutating func applyStatus(
     _ session: Slot, _ status: Status, _ text: [UInt8], at now: Moment, into changes: inout [SessionChange]
   ) {
-    sessions.lease[session].status = status
-    blobs.free(sessions.belongings[session].text)
-    sessions.belongings[session].text = blobs.store(text)
-    refresh(sessions.identity[session].user, at: now, reason: .left, into: &changes)
+    unfold(session, at: now)
+    sessions.rows[session].status = status
+    blobs.free(sessions[session].text)
+    sessions[session].text = blobs.store(text)
+    refresh(ofUserOf: session, at: now, reason: .left, into: &changes)
   }
 
   private mutating func applyOverride(
     _ user: UserID, _ override: StatusOverride?, at now: Moment, into changes: inout [SessionChange]
   ) {
-    guard let slot = userRow(user) else { return }
+    guard let slot = userRow(user, at: now) else { return }
     users.overrides[slot] = override
     armUser(slot, at: now)
     refresh(slot, at: now, reason: .left, into: &changes)
     removeUserIfUnused(slot)
   }
 
-  private mutating func applyData(_ session: Slot, _ data: SessionData) {
-    blobs.free(sessions.belongings[session].publicData)
-    blobs.free(sessions.belongings[session].privateData)
-    sessions.belongings[session].publicData = data.public.isEmpty ? .none : blobs.store(data.public.json)
-    sessions.belongings[session].privateData = data.private.isEmpty ? .none : blobs.store(data.private.json)
-    sessions.belongings[session].dataVersion = data.version
+  private mutating func applyData(_ session: Slot, _ data: SessionData, at now: Moment) {
+    unfold(session, at: now)
+    blobs.free(sessions[session].publicData)
+    blobs.free(sessions[session].privateData)
+    sessions[session].publicData = data.public.isEmpty ? .none : blobs.store(data.public.json)
+    sessions[session].privateData = data.private.isEmpty ? .none : blobs.store(data.private.json)
+    sessions[session].dataVersion = data.version
   }
 
   private mutating func applyBan(_ user: UserID, _ ban: Ban?, at now: Moment) {
-    guard let slot = userRow(user) else { return }
+    guard let slot = userRow(user, at: now) else { return }
     users.bans[slot] = ban
     armUser(slot, at: now)
     removeUserIfUnused(slot)
   }
 
-  /// Finds or makes the row of a user who may have no session.
-  mutating func userRow(_ user: UserID) -> Slot? {
-    let slot = users.find(user, in: blobs)
-    return slot == .none ? users.insert(user, UserKind(of: user), in: &blobs) : slot
+  /// Finds or makes the row of a user who may have no session, or only a folded one.
+  mutating func userRow(_ user: UserID, at now: Moment) -> Slot? {
+    switch known(user) {
+    case nil: return users.insert(user, UserKind(of: user), in: &blobs)
+    case .row(let slot): return slot
+    case .folded(let session):
+      unfold(session, at: now)
+      return sessions[session].user
+    }
   }
 }

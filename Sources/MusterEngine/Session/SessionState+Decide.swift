@@ -20,12 +20,12 @@ extension SessionState {
     guard let meta = patched(.empty, meta, bytesMax: configuration.metaBytesMax) else {
       return .refused(tooLarge("meta", configuration.metaBytesMax))
     }
-    let id = sessions.identity[session].id
+    let id = sessions.rows[session].id
     if let membership = membership(of: session, in: channel) {
       let isSame = payload(memberships[membership].meta) == meta
       return isSame || meta.isEmpty ? .unchanged : .mutations([.metaSet(id, channel, meta: meta)])
     }
-    guard sessions.belongings[session].memberships < configuration.channelsPerSessionMax else {
+    guard sessions[session].memberships < configuration.channelsPerSessionMax else {
       return .refused(
         Refusal(.channelLimit, "A session may be in \(configuration.channelsPerSessionMax) channels at once."))
     }
@@ -38,7 +38,7 @@ extension SessionState {
   /// A session leaves a channel.
   package func decideLeave(_ session: Slot, _ channel: ChannelName) -> Decision {
     guard membership(of: session, in: channel) != nil else { return .unchanged }
-    return .mutations([.left(sessions.identity[session].id, channel)])
+    return .mutations([.left(sessions.rows[session].id, channel)])
   }
 
   /// A session patches its own `meta`.
@@ -48,7 +48,7 @@ extension SessionState {
     guard let patched = patched(current, patch, bytesMax: configuration.metaBytesMax) else {
       return .refused(tooLarge("meta", configuration.metaBytesMax))
     }
-    return patched == current ? .unchanged : .mutations([.metaSet(sessions.identity[session].id, channel, meta: patched)])
+    return patched == current ? .unchanged : .mutations([.metaSet(sessions.rows[session].id, channel, meta: patched)])
   }
 
   /// A session sets its own status, or its user's override.
@@ -56,20 +56,20 @@ extension SessionState {
     if let refusal = refusal(of: change) { return .refused(refusal) }
     switch change.scope {
     case .user:
-      return decideOverride(userID(of: sessions.identity[session].user), change, at: now)
+      return decideOverride(userID(ofSession: session), change, at: now)
     case .session:
-      let status = change.status ?? sessions.lease[session].status
-      let text = change.text ?? blobs.bytes(of: sessions.belongings[session].text)
+      let status = change.status ?? sessions.rows[session].status
+      let text = change.text ?? blobs.bytes(of: sessions[session].text)
       let isSame =
-        status == sessions.lease[session].status && blobs.equals(sessions.belongings[session].text, text)
-      return isSame ? .unchanged : .mutations([.statusSet(sessions.identity[session].id, status, text: text)])
+        status == sessions.rows[session].status && blobs.equals(sessions[session].text, text)
+      return isSame ? .unchanged : .mutations([.statusSet(sessions.rows[session].id, status, text: text)])
     }
   }
 
   /// A user, or a server for the user, sets or lifts the override.
   package func decideOverride(_ user: UserID, _ change: StatusChange, at now: Moment) -> Decision {
     if let refusal = refusal(of: change) { return .refused(refusal) }
-    let current = find(user).flatMap { users.overrides[$0] }
+    let current = row(of: user).flatMap { users.overrides[$0] }
     let until = change.forMilliseconds.map { WallTime(milliseconds: now.wall.milliseconds + Int64($0)) }
     let wanted = change.status.map { StatusOverride(status: $0, text: change.text, until: until) }
     if wanted == current { return .unchanged }
@@ -79,7 +79,7 @@ extension SessionState {
 
   /// The refusal when there is no room to know one user more.
   func refusalOfFullTable(for user: UserID) -> Refusal? {
-    guard find(user) == nil, users.slots.count >= Self.usersMax else { return nil }
+    guard users.count >= Self.usersMax, known(user) == nil else { return nil }
     return Refusal(.overloaded, "The table of users is full.")
   }
 
@@ -112,7 +112,7 @@ extension SessionState {
     else { return .refused(tooLarge("data", bytesMax)) }
     if publicPart == data.public, privatePart == data.private { return .unchanged }
     data = SessionData(public: publicPart, private: privatePart, version: data.version + 1)
-    return .mutations([.dataSet(sessions.identity[session].id, data)])
+    return .mutations([.dataSet(sessions.rows[session].id, data)])
   }
 
   /// Both parts as one object, as a server sees them.
@@ -128,13 +128,12 @@ extension SessionState {
 
   /// A session is ended from outside.
   package func decideEnd(_ session: Slot, _ reason: LeaveReason) -> Decision {
-    .mutations([.ended(sessions.identity[session].id, reason)])
+    .mutations([.ended(sessions.rows[session].id, reason)])
   }
 
   /// All sessions of a user are ended, but for one.
   package func decideKick(_ user: UserID, except: SessionID?) -> Decision {
-    guard let slot = find(user) else { return .unchanged }
-    let ids = sessionSlots(of: slot).map { sessions.identity[$0].id }
+    let ids = sessionSlots(of: user).map { sessions.rows[$0].id }
     return .mutations(ids.filter { $0 != except }.map { .ended($0, .kicked) })
   }
 
@@ -142,13 +141,13 @@ extension SessionState {
   package func decideBan(_ user: UserID, _ ban: Ban) -> Decision {
     guard ban.reason.count <= CloseText.bytesMax else { return .refused(tooLarge("reason", CloseText.bytesMax)) }
     if let refusal = refusalOfFullTable(for: user) { return .refused(refusal) }
-    let ids = find(user).map { sessionSlots(of: $0).map { sessions.identity[$0].id } } ?? []
+    let ids = sessionSlots(of: user).map { sessions.rows[$0].id }
     return .mutations([.banned(user, ban)] + ids.map { .ended($0, .banned) })
   }
 
   /// A ban is lifted.
   package func decideUnban(_ user: UserID) -> Decision {
-    guard let slot = find(user), users.bans[slot] != nil else { return .unchanged }
+    guard let slot = row(of: user), users.bans[slot] != nil else { return .unchanged }
     return .mutations([.banned(user, nil)])
   }
 

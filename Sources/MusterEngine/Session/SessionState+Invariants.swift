@@ -21,18 +21,27 @@ extension SessionState {
       var shown = 0
       for session in slots {
         check(session, of: user, at: now, &found)
-        let lease = sessions.lease[session]
+        let lease = sessions.rows[session]
         scan.phases[Int(lease.phase.rawValue)] += 1
         seenMemberships += channels(of: session).count
         seenAttachments += connections(of: session).count
         guard lease.isShown else { continue }
         shown += 1
-        scan.shownDevices[Int(sessions.identity[session].device.rawValue)] += 1
+        scan.shownDevices[Int(sessions.rows[session].device.rawValue)] += 1
       }
       if shown != Int(users.rows[user].shownSessions) { found.append("I2: user \(raw) counts its shown sessions wrong") }
       if (shown > 0) != (users.rows[user].shownStatus != .offline) { found.append("I2: user \(raw) has the wrong status") }
       if shown > 0 { scan.shownUsers[Int(users.rows[user].kind.rawValue)] += 1 }
       checkPlaces(of: user, &found)
+    }
+    for raw in 0..<UInt32(sessions.slots.rows) where sessions.slots.isLive(Slot(raw)) && sessions.rows[Slot(raw)].isFolded {
+      let row = sessions.rows[Slot(raw)]
+      seenSessions += 1
+      checkFolded(Slot(raw), at: now, &found)
+      scan.phases[Int(row.phase.rawValue)] += 1
+      guard row.isShown else { continue }
+      scan.shownDevices[Int(row.device.rawValue)] += 1
+      scan.shownUsers[Int(row.userKind.rawValue)] += 1
     }
     if seenSessions != sessions.slots.count { found.append("I1: \(sessions.slots.count) sessions, \(seenSessions) found") }
     if seenSessions != sessionWheel.count { found.append("I1: \(sessionWheel.count) timers for \(seenSessions) sessions") }
@@ -44,21 +53,35 @@ extension SessionState {
     return found
   }
 
-  private func check(_ session: Slot, of user: Slot, at now: Tick, _ found: inout [String]) {
-    let lease = sessions.lease[session]
-    let name = sessions.identity[session].id.text
-    if sessions.find(sessions.identity[session].id) != session { found.append("I1: session \(name) is not in the index") }
-    if sessions.identity[session].user != user { found.append("I1: session \(name) is in the list of another user") }
-    if !sessionWheel.isArmed(session) { found.append("I1: session \(name) has no timer") }
-    if lease.isShown != isVisible(session, at: now) { found.append("I2: session \(name) is shown wrongly") }
-    if lease.holdsHTTPLease, sessions.belongings[session].attachments > 0 {
-      found.append("I5: session \(name) has connections and holds an HTTP lease")
+  private func checkFolded(_ session: Slot, at now: Tick, _ found: inout [String]) {
+    check(session, at: now, &found)
+    let user = userID(ofSession: session)
+    guard case .folded(session) = known(user) else {
+      return found.append("I4: user \(user.text) has a folded session and is not found by it")
     }
-    let isHeld = sessions.belongings[session].attachments > 0 || lease.holdsHTTPLease
-    if isHeld != (lease.phase == .attached) { found.append("I5: session \(name) is \(lease.phase.name), held: \(isHeld)") }
-    if connections(of: session).count != Int(sessions.belongings[session].attachments) {
+    if UserKind(of: user) != userKind(ofSession: session) { found.append("I4: user \(user.text) is of the wrong kind") }
+  }
+
+  private func check(_ session: Slot, of user: Slot, at now: Tick, _ found: inout [String]) {
+    check(session, at: now, &found)
+    let name = sessions.rows[session].id.text
+    guard row(ofUserOf: session) == user else { return found.append("I1: session \(name) is in the list of another user") }
+    if connections(of: session).count != Int(sessions[session].attachments) {
       found.append("I5: session \(name) counts its connections wrong")
     }
+  }
+
+  private func check(_ session: Slot, at now: Tick, _ found: inout [String]) {
+    let lease = sessions.rows[session]
+    let name = lease.id.text
+    if sessions.find(lease.id) != session { found.append("I1: session \(name) is not in the index") }
+    if !sessionWheel.isArmed(session) { found.append("I1: session \(name) has no timer") }
+    if lease.isShown != isVisible(session, at: now) { found.append("I2: session \(name) is shown wrongly") }
+    if lease.holdsHTTPLease, sessions[session].attachments > 0 {
+      found.append("I5: session \(name) has connections and holds an HTTP lease")
+    }
+    let isHeld = sessions[session].attachments > 0 || lease.holdsHTTPLease
+    if isHeld != (lease.phase == .attached) { found.append("I5: session \(name) is \(lease.phase.name), held: \(isHeld)") }
   }
 
   private func checkPlaces(of user: Slot, _ found: inout [String]) {
@@ -69,7 +92,7 @@ extension SessionState {
       var membership = places[place].firstMembership
       while membership != .none {
         count += 1
-        if sessions.lease[memberships[membership].session].isShown { shown += 1 }
+        if sessions.rows[memberships[membership].session].isShown { shown += 1 }
         if memberships[membership].place != place { found.append("I3: a membership is in the list of another place") }
         membership = memberships[membership].nextOfPlace
       }

@@ -30,17 +30,18 @@ extension SessionState {
   /// A dormant session must have been woken before. An HTTP lease ends: what holds the session is its connection, and when that
   /// is lost the grace begins.
   package mutating func attach(_ session: Slot, _ connection: ConnectionID, at now: Moment) {
-    precondition(sessions.lease[session].phase != .dormant, "a connection was attached to a dormant session")
-    let row = AttachmentRow(connection: connection, next: sessions.belongings[session].firstAttachment)
+    precondition(sessions.rows[session].phase != .dormant, "a connection was attached to a dormant session")
+    unfold(session, at: now)
+    let row = AttachmentRow(connection: connection, next: sessions[session].firstAttachment)
     guard let attachment = attachments.insert(row) else {
       preconditionFailure("the table of attachments is full: \(attachments.count) rows")
     }
-    sessions.belongings[session].firstAttachment = attachment
-    sessions.belongings[session].attachments += 1
-    setPhase(.attached, of: session)
-    sessions.lease[session].holdsHTTPLease = false
-    sessions.lease[session].lastHeard = now.tick
-    sessions.lease[session].graceEnds = .never
+    sessions[session].firstAttachment = attachment
+    sessions[session].attachments += 1
+    count(.attached, insteadOf: sessions.rows[session].phase)
+    sessions.rows[session].attach()
+    sessions.rows[session].holdsHTTPLease = false
+    sessions.rows[session].lastHeard = now.tick
     armSession(session)
   }
 
@@ -56,7 +57,7 @@ extension SessionState {
     _ session: Slot, _ connection: ConnectionID, lastHeard: Tick, grace: UInt32?, reason: LeaveReason, at now: Moment
   ) -> Bool {
     var before = Slot.none
-    var attachment = sessions.belongings[session].firstAttachment
+    var attachment = sessions[session].firstAttachment
     while attachment != .none, attachments[attachment].connection != connection {
       before = attachment
       attachment = attachments[attachment].next
@@ -64,81 +65,126 @@ extension SessionState {
     guard attachment != .none else { return false }
     let next = attachments[attachment].next
     if before == .none {
-      sessions.belongings[session].firstAttachment = next
+      sessions[session].firstAttachment = next
     } else {
       attachments[before].next = next
     }
     attachments.remove(attachment)
-    sessions.belongings[session].attachments -= 1
-    sessions.lease[session].lastHeard = max(sessions.lease[session].lastHeard, lastHeard)
-    guard sessions.belongings[session].attachments == 0 else { return false }
-    beginGrace(session, ticks: grace ?? sessions.lease[session].resumeTicks, reason: reason, at: now)
+    sessions[session].attachments -= 1
+    sessions.rows[session].lastHeard = max(sessions.rows[session].lastHeard, lastHeard)
+    guard sessions[session].attachments == 0 else { return false }
+    beginGrace(session, ticks: grace ?? sessions[session].resumeTicks, reason: reason, at: now)
     return true
   }
 
   /// Makes a session detached: shown as present until its grace is over.
   package mutating func beginGrace(_ session: Slot, ticks: UInt32, reason: LeaveReason, at now: Moment) {
-    setPhase(.detached, of: session)
-    sessions.lease[session].holdsHTTPLease = false
-    sessions.lease[session].graceReason = reason
-    sessions.lease[session].graceEnds = now.tick.advanced(by: ticks)
-    armSession(session)
+    unfold(session, at: now)
+    sessions[session].graceReason = reason
+    setDetached(session, graceEnds: now.tick.advanced(by: ticks))
   }
 
   /// Renews a session that is present by HTTP heartbeats.
   ///
   /// A dormant session must have been woken before. O(1).
   package mutating func renew(_ session: Slot, at now: Moment) {
-    precondition(sessions.lease[session].phase != .dormant, "a dormant session was renewed")
-    sessions.lease[session].lastHeard = now.tick
-    guard sessions.belongings[session].attachments == 0 else { return }
-    sessions.lease[session].graceEnds = .never
+    precondition(sessions.rows[session].phase != .dormant, "a dormant session was renewed")
+    sessions.rows[session].lastHeard = now.tick
     // The timer stays where it is when it would only be set later: it is set again when it fires.
-    let isNew = !sessions.lease[session].holdsHTTPLease
-    sessions.lease[session].holdsHTTPLease = true
-    setPhase(.attached, of: session)
-    if isNew { armSession(session) }
+    guard !sessions.rows[session].holdsHTTPLease, sessions[session].attachments == 0 else { return }
+    count(.attached, insteadOf: sessions.rows[session].phase)
+    sessions.rows[session].attach()
+    sessions.rows[session].holdsHTTPLease = true
+    armSession(session)
+  }
+
+  /// Renews many sessions by their ids, as ``renew(_:at:)`` renews one.
+  ///
+  /// What is not as simple as that is left to the caller: ids that are not known, and dormant sessions, which have to be woken.
+  ///
+  /// - Parameters:
+  ///   - ids: Any number. Batches of 64 or more cost a fraction of single renewals, which wait for main memory one by one.
+  ///   - now: The moment of the turn.
+  ///   - left: The positions in `ids` that are left are appended, in their order.
+  /// - Complexity: O(ids); no allocation, but for what is appended.
+  package mutating func renew(_ ids: Span<SessionID>, at now: Moment, left: inout [Int]) {
+    var start = 0
+    while start < ids.count {
+      let batch = ids.extracting(start..<min(start + SessionTable.batchMax, ids.count))
+      renewBatch(batch, start, at: now, &left)
+      start += SessionTable.batchMax
+    }
+  }
+
+  private mutating func renewBatch(_ ids: Span<SessionID>, _ start: Int, at now: Moment, _ left: inout [Int]) {
+    let leftBefore = left.count
+    sessions.forEach(ids) { sessions, place, slot in
+      // Nearly all are attached: these are written at once.
+      guard slot != .none, sessions.rows[slot].phase == .attached else { return left.append(start + place) }
+      sessions.rows[slot].lastHeard = now.tick
+    }
+    guard left.count > leftBefore else { return }
+    // A session that is inside of its grace, or just granted; or one that has been seen to in this loop, if it is named twice.
+    var kept = leftBefore
+    for place in left[leftBefore...] {
+      if let session = find(ids[place - start]), sessions.rows[session].phase != .dormant {
+        renew(session, at: now)
+      } else {
+        left[kept] = place
+        kept += 1
+      }
+    }
+    left.removeLast(left.count - kept)
   }
 
   /// Notes that a session was heard, which moves its idle TTL and an HTTP lease, if it has one.
   ///
   /// O(1), no allocation: the timer is set again when it fires.
   package mutating func heard(_ session: Slot, at now: Tick) {
-    sessions.lease[session].lastHeard = now
+    sessions.rows[session].lastHeard = now
   }
 
   /// Starts or ends the idleness that turns into `away`.
   package mutating func setIdle(_ session: Slot, _ isIdle: Bool, at now: Moment, into changes: inout [SessionChange]) {
-    guard sessions.lease[session].isIdle != isIdle else { return }
-    sessions.lease[session].isIdle = isIdle
-    sessions.lease[session].awayAt = isIdle ? now.tick.advanced(by: configuration.awayAfter) : .never
+    guard sessions.rows[session].isIdle != isIdle else { return }
+    unfold(session, at: now)
+    sessions.rows[session].isIdle = isIdle
+    sessions[session].awayAt = isIdle ? now.tick.advanced(by: configuration.awayAfter) : .never
     armSession(session)
-    refresh(sessions.identity[session].user, at: now, reason: .left, into: &changes)
+    refresh(sessions[session].user, at: now, reason: .left, into: &changes)
   }
 
   // MARK: Timers
 
   /// The next tick at which time changes something about a session.
   package func deadline(of session: Slot) -> Tick {
-    let lease = sessions.lease[session]
-    var deadline = lease.expires
-    switch lease.phase {
+    let row = sessions.rows[session]
+    switch row.phase {
     case .attached:
-      if lease.holdsHTTPLease { deadline = min(deadline, lease.lastHeard.advanced(by: configuration.httpLease)) }
+      return row.holdsHTTPLease ? min(row.expires, row.lastHeard.advanced(by: configuration.httpLease)) : row.expires
     case .detached:
-      deadline = min(deadline, lease.graceEnds)
+      return min(row.expires, row.graceEnds)
     case .dormant:
-      deadline = min(deadline, lease.lastHeard.advanced(by: lease.idleTicks))
+      return min(row.expires, row.lastHeard.advanced(by: sessions[session].idleTicks))
     }
-    return deadline
+  }
+
+  /// Starts the grace of a session, with its timer.
+  mutating func setDetached(_ session: Slot, graceEnds: Tick) {
+    count(.detached, insteadOf: sessions.rows[session].phase)
+    sessions.rows[session].detach(graceEnds: graceEnds)
+    armSession(session)
   }
 
   mutating func armSession(_ session: Slot) {
-    let lease = sessions.lease[session]
-    let deadline = deadline(of: session)
-    // Going away happens once; afterwards `awayAt` is past and only the phase's own deadline is left.
-    let awaits = lease.isIdle && lease.awayAt > sessionWheel.now && lease.phase != .dormant
-    sessionWheel.arm(session, at: awaits ? min(deadline, lease.awayAt) : deadline)
+    let row = sessions.rows[session]
+    var deadline = deadline(of: session)
+    if row.isIdle, row.phase != .dormant {
+      // Going away happens once; afterwards `awayAt` is past and only the phase's own deadline is left.
+      let awayAt = sessions[session].awayAt
+      if awayAt > sessionWheel.now { deadline = min(deadline, awayAt) }
+    }
+    sessionWheel.arm(session, at: deadline)
   }
 
   /// Moves the wheels; at most `limit` handles come due.
@@ -159,19 +205,19 @@ extension SessionState {
   /// What is to be logged is returned and not done yet: the caller appends it, applies it, and the timer is armed by that.
   package mutating func fire(session: Slot, at now: Moment, into changes: inout [SessionChange]) -> SessionFiring {
     guard sessions.slots.isLive(session) else { return .rearmed }
-    let lease = sessions.lease[session]
-    let id = sessions.identity[session].id
-    if now.tick >= lease.expires { return .expires(id) }
+    let row = sessions.rows[session]
+    let id = row.id
+    if now.tick >= row.expires { return .expires(id) }
     if now.tick >= deadline(of: session) {
-      switch lease.phase {
+      switch row.phase {
       case .attached: return .becomesDormant(id, .timeout)
-      case .detached: return .becomesDormant(id, lease.graceReason)
+      case .detached: return .becomesDormant(id, sessions[session].graceReason)
       case .dormant: return .expires(id)
       }
     }
     armSession(session)
-    guard lease.isIdle, lease.awayAt <= now.tick else { return .rearmed }
-    refresh(sessions.identity[session].user, at: now, reason: .left, into: &changes)
+    guard row.isIdle, sessions[session].awayAt <= now.tick else { return .rearmed }
+    refresh(sessions[session].user, at: now, reason: .left, into: &changes)
     return .refreshed
   }
 

@@ -35,7 +35,7 @@ extension SessionState {
     switch login {
     case .session(let id):
       guard let session = find(id) else { return .refused(Refusal(.sessionExpired)) }
-      if let refusal = refusalOfBan(of: sessions.identity[session].user, at: now) { return .refused(refusal) }
+      if let user = row(ofUserOf: session), let refusal = refusalOfBan(of: user, at: now) { return .refused(refusal) }
       return decideResume(session, appearance, at: now)
     case .member(let user):
       if UserKind(of: user) == .guest {
@@ -53,22 +53,20 @@ extension SessionState {
     case .refused(let refusal): return .refused(refusal)
     case .mutations(let mutations):
       // The status comes first: a session that is to appear as invisible must not be seen while it wakes.
-      let isDormant = sessions.lease[session].phase == .dormant
-      return .resumed(session, mutations + (isDormant ? [.awake(sessions.identity[session].id)] : []))
+      let isDormant = sessions.rows[session].phase == .dormant
+      return .resumed(session, mutations + (isDormant ? [.awake(sessions.rows[session].id)] : []))
     }
   }
 
   private func decideNewSession(
     of user: UserID, _ kind: UserKind, _ hello: Hello, at now: Moment, random: any RandomSource
   ) -> LoginDecision {
-    var victims: [Slot] = []
-    if let slot = find(user) {
-      if let refusal = refusalOfBan(of: slot, at: now) { return .refused(refusal) }
-      do throws(Refusal) {
-        victims = try sessionsToReplace(of: slot, by: hello.device)
-      } catch {
-        return .refused(error)
-      }
+    if let slot = row(of: user), let refusal = refusalOfBan(of: slot, at: now) { return .refused(refusal) }
+    let victims: [Slot]
+    do throws(Refusal) {
+      victims = try sessionsToReplace(among: sessionSlots(of: user), by: hello.device)
+    } catch {
+      return .refused(error)
     }
     guard sessions.slots.count - victims.count < configuration.sessionsPerShardMax else {
       return .refused(Refusal(.overloaded, "The table of sessions is full."))
@@ -81,7 +79,7 @@ extension SessionState {
       expires: WallTime(milliseconds: now.wall.milliseconds + lifetime.milliseconds),
       idleTTL: clamp(hello.idleTTLMilliseconds, shortestIdleTTL, configuration.sessionIdleTTL),
       resumeWindow: clamp(hello.resumeWindowMilliseconds, 0, configuration.resumeWindow))
-    return .granted(replacing: victims.map { sessions.identity[$0].id }, grant)
+    return .granted(replacing: victims.map { sessions.rows[$0].id }, grant)
   }
 
   /// Shorter, and a session would expire while it is still shown as present.
@@ -97,13 +95,13 @@ extension SessionState {
   }
 
   /// Which sessions make room for one more, or why none may.
-  private func sessionsToReplace(of user: Slot, by device: Device) throws(Refusal) -> [Slot] {
-    var staying = sessionSlots(of: user)
+  private func sessionsToReplace(among sessions: [Slot], by device: Device) throws(Refusal) -> [Slot] {
+    var staying = sessions
     var victims: [Slot] = []
-    func isOnDevice(_ session: Slot) -> Bool { sessions.identity[session].device == device }
+    func isOnDevice(_ session: Slot) -> Bool { self.sessions.rows[session].device == device }
     func makeRoom(limit: Int, among candidates: (Slot) -> Bool, fallback: (Slot) -> Bool) throws(Refusal) {
       while staying.count(where: candidates) >= limit {
-        let dormant = staying.firstIndex { candidates($0) && sessions.lease[$0].phase == .dormant }
+        let dormant = staying.firstIndex { candidates($0) && self.sessions.rows[$0].phase == .dormant }
         let present = configuration.loginPolicy == .reject ? nil : staying.firstIndex { candidates($0) && fallback($0) }
         guard let victim = dormant ?? present else {
           throw Refusal(.sessionLimit, "The user has \(limit) sessions, which is the limit.")

@@ -10,15 +10,17 @@ extension SessionState {
   /// | `online`, and idleness for `away_after` | `away` |
   /// | anything else | what the session has set |
   func effectiveStatus(of session: Slot, at now: Tick) -> Status {
-    let lease = sessions.lease[session]
-    if let override = users.overrides[sessions.identity[session].user] { return override.status }
-    if lease.status == .online, lease.isIdle, lease.awayAt <= now { return .away }
-    return lease.status
+    let row = sessions.rows[session]
+    if row.isFolded { return row.status }
+    let parts = sessions[session]
+    if let override = users.overrides[parts.user] { return override.status }
+    if row.status == .online, row.isIdle, parts.awayAt <= now { return .away }
+    return row.status
   }
 
   /// Whether a session makes its user visible.
   func isVisible(_ session: Slot, at now: Tick) -> Bool {
-    sessions.lease[session].phase != .dormant && effectiveStatus(of: session, at: now) != .invisible
+    sessions.rows[session].phase != .dormant && effectiveStatus(of: session, at: now) != .invisible
   }
 
   /// Brings what is shown of a user up to date after any change, and says what others have to be told.
@@ -35,15 +37,15 @@ extension SessionState {
       let isVisible = isVisible(session, at: now.tick)
       if isVisible {
         aggregate.add(
-          effectiveStatus(of: session, at: now.tick), sessions.identity[session].device,
-          text: sessions.belongings[session].text)
+          effectiveStatus(of: session, at: now.tick), sessions.rows[session].device,
+          text: sessions[session].text)
       }
-      if isVisible != sessions.lease[session].isShown {
-        sessions.lease[session].isShown = isVisible
-        count(shown: isVisible ? 1 : -1, sessions.identity[session].device, of: user)
+      if isVisible != sessions.rows[session].isShown {
+        sessions.rows[session].isShown = isVisible
+        count(shown: isVisible ? 1 : -1, sessions.rows[session].device, of: user)
         changed.append(session)
       }
-      session = sessions.identity[session].nextOfUser
+      session = sessions[session].nextOfUser
     }
     let text = shownText(of: user, aggregate)
     let before = users.rows[user]
@@ -114,7 +116,7 @@ extension SessionState {
   }
 
   private mutating func markSeen(_ user: Slot, at now: Moment) {
-    users.rows[user].lastSeenMinutes = UInt32(clamping: now.wall.milliseconds / 60_000)
+    users.rows[user].lastSeenMinutes = now.wall.minutes
     armUser(user, at: now)
   }
 
@@ -124,7 +126,7 @@ extension SessionState {
   mutating func tellPlaces(
     of session: Slot, at now: Moment, reason: LeaveReason, into changes: inout [SessionChange]
   ) {
-    var membership = sessions.belongings[session].firstMembership
+    var membership = sessions[session].firstMembership
     while membership != .none {
       tell(memberships[membership].place, at: now, reason: reason, into: &changes)
       membership = memberships[membership].nextOfSession
@@ -151,9 +153,9 @@ extension SessionState {
     var membership = places[place].firstMembership
     while membership != .none {
       let row = memberships[membership]
-      if sessions.lease[row.session].isShown {
+      if sessions.rows[row.session].isShown {
         shown += 1
-        devices.insert(DeviceSet(sessions.identity[row.session].device))
+        devices.insert(DeviceSet(sessions.rows[row.session].device))
         if row.meta != .none { meta = merged(meta, with: payload(row.meta)) }
       }
       membership = row.nextOfPlace
@@ -190,31 +192,39 @@ extension SessionState {
   /// A user as others see them.
   package func presence(of user: Slot) -> UserPresence {
     let row = users.rows[user]
-    let lastSeen = row.lastSeenMinutes == 0 ? nil : WallTime(milliseconds: Int64(row.lastSeenMinutes) * 60_000)
     return UserPresence(
       user: userID(of: user), kind: row.kind, status: row.shownStatus, text: blobs.bytes(of: row.shownText),
-      devices: row.shownDevices, lastSeen: row.shownStatus == .offline ? lastSeen : nil)
+      devices: row.shownDevices, lastSeen: row.shownStatus == .offline ? Self.lastSeen(row.lastSeenMinutes) : nil)
   }
 
   /// A user as others see them, by id; one that is not known is offline.
   package func presence(of user: UserID) -> UserPresence {
-    find(user).map { presence(of: $0) } ?? UserPresence(user: user, kind: UserKind(of: user), status: .offline)
+    switch known(user) {
+    case nil: UserPresence(user: user, kind: UserKind(of: user), status: .offline)
+    case .row(let slot): presence(of: slot)
+    case .folded(let session): presence(ofFolded: session)
+    }
   }
 
   /// A user as the user's own sessions, or a server that asks for it, see them: `invisible` is told.
   package func ownPresence(of user: UserID) -> UserPresence {
-    find(user).map { ownPresence(of: $0) } ?? presence(of: user)
+    row(of: user).map { ownPresence(of: $0) } ?? presence(of: user)
+  }
+
+  /// A session's user as the session itself sees it.
+  func ownPresence(ofUserOf session: Slot) -> UserPresence {
+    row(ofUserOf: session).map { ownPresence(of: $0) } ?? presence(ofFolded: session)
   }
 
   func ownPresence(of user: Slot) -> UserPresence {
     var presence = presence(of: user)
     guard presence.status == .offline else { return presence }
     forEachSession(of: user) { session in
-      guard sessions.lease[session].phase != .dormant else { return }
+      guard sessions.rows[session].phase != .dormant else { return }
       presence.status = .invisible
-      presence.devices.insert(DeviceSet(sessions.identity[session].device))
+      presence.devices.insert(DeviceSet(sessions.rows[session].device))
       presence.lastSeen = nil
-      let text = sessions.belongings[session].text
+      let text = sessions[session].text
       if text != .none { presence.text = blobs.bytes(of: text) }
     }
     if presence.status == .invisible, let text = users.overrides[user]?.text { presence.text = text }

@@ -16,10 +16,14 @@ package enum SessionChange: Sendable {
 /// What happened is decided by the `decide…` methods, which change nothing, and carried out by ``apply(_:at:into:)``, which
 /// cannot fail. Connections and heartbeats are soft: they change leases directly and are not logged.
 ///
-/// - Invariant: I1. Each session is in the index, in the list of its user, and has exactly one timer.
+/// A session that is nothing but logged in, and its user with it, is kept as one row: it is *folded*, see ``SessionRow``. Whatever
+/// needs more unfolds it, and a session that falls dormant is folded again when it can be. Nothing but memory depends on it.
+///
+/// - Invariant: I1. Each session is in the index, is folded or in the list of its user, and has exactly one timer.
 /// - Invariant: I2. `isShown` of a session equals ``isVisible(_:at:)``, and each counter equals a scan.
 /// - Invariant: I3. A place exists if and only if it has a membership; it is told if and only if one of them is shown.
-/// - Invariant: I4. A user row exists if and only if it has a session, a last seen, a ban, an override or a watcher.
+/// - Invariant: I4. A user row exists if and only if it has a session that is not folded, a last seen, a ban, an override or a
+///   watcher. A user whose session is folded has no row and no other session.
 /// - Invariant: I5. A session is `attached` if and only if it has a connection or holds an HTTP lease, never both.
 ///
 /// ### Isolation
@@ -54,7 +58,10 @@ package struct SessionState: ~Copyable {
     self.shard = shard
     self.configuration = configuration
     users = UserTable(rowsMax: Self.usersMax, key: hashKey)
-    sessions = SessionTable(rowsMax: configuration.sessionsPerShardMax)
+    sessions = SessionTable(
+      rowsMax: configuration.sessionsPerShardMax,
+      partsOfFolded: SessionParts(
+        idleTicks: configuration.sessionIdleTTL.ticks, resumeTicks: configuration.resumeWindow.ticks))
     // One for each connection of the engine at most, and those are limited where they are opened.
     attachments = RowTable(repeating: AttachmentRow(), rowsMax: SlotAllocator.rowsMax)
     memberships = RowTable(repeating: MembershipRow(), rowsMax: Self.membershipsMax)
@@ -75,12 +82,25 @@ package struct SessionState: ~Copyable {
     stats.dormant = counters.phases[Int(SessionPhase.dormant.rawValue)]
     stats.devices = counters.shownDevices
     stats.memberships = memberships.count
-    stats.usersKnown = users.slots.count
+    stats.usersKnown = users.count
     stats.sessionTimers = sessionWheel.count
     stats.mutations = counters.mutations
     stats.sessionsGranted = counters.granted
     stats.sessionsEnded = counters.ended
     return stats
+  }
+}
+
+extension SessionState {
+  /// How many sessions are kept in one row, with their users.
+  package var foldedCount: Int { sessions.foldedCount }
+
+  /// The memory of all tables, in bytes, used or not.
+  ///
+  /// Not counted are the few overrides, bans and watchers, and the names of channels.
+  package var bytesReserved: Int {
+    users.bytesReserved + sessions.bytesReserved + attachments.bytesReserved + memberships.bytesReserved
+      + places.bytesReserved + blobs.bytesReserved + sessionWheel.bytesReserved + userWheel.bytesReserved
   }
 }
 
@@ -116,15 +136,40 @@ extension SessionState {
     return slot == .none ? nil : slot
   }
 
-  /// Finds a user's row by id.
-  func find(_ user: UserID) -> Slot? {
-    let slot = users.find(user, in: blobs)
-    return slot == .none ? nil : slot
+  /// Finds a user by id.
+  func known(_ user: UserID) -> KnownUser? {
+    users.find(user, among: sessions, in: blobs)
+  }
+
+  /// Finds a user's row by id; `nil` also when all there is of the user is a folded session.
+  func row(of user: UserID) -> Slot? {
+    if case .row(let slot) = known(user) { slot } else { nil }
   }
 
   /// The id of the user in a row.
   func userID(of user: Slot) -> UserID {
     UserID(unchecked: blobs.bytes(of: users.rows[user].id))
+  }
+
+  /// The id of a session's user.
+  func userID(ofSession session: Slot) -> UserID {
+    let row = sessions.rows[session]
+    return row.isFolded ? UserID(unchecked: blobs.bytes(of: row.userID)) : userID(of: sessions[session].user)
+  }
+
+  /// The kind of a session's user.
+  func userKind(ofSession session: Slot) -> UserKind {
+    let row = sessions.rows[session]
+    return row.isFolded ? row.userKind : users.rows[sessions[session].user].kind
+  }
+
+  /// The sessions of a user, oldest first.
+  func sessionSlots(of user: UserID) -> [Slot] {
+    switch known(user) {
+    case nil: []
+    case .row(let slot): sessionSlots(of: slot)
+    case .folded(let session): [session]
+    }
   }
 
   /// The membership of a session in a channel, if there is one.
@@ -133,7 +178,7 @@ extension SessionState {
   func membership(of session: Slot, in channel: ChannelName) -> Slot? {
     let name = channelNames.find(channel)
     guard name != .none else { return nil }
-    var membership = sessions.belongings[session].firstMembership
+    var membership = sessions[session].firstMembership
     while membership != .none {
       let row = memberships[membership]
       if places[row.place].channel == name { return membership }
@@ -146,7 +191,7 @@ extension SessionState {
   func forEachSession(of user: Slot, _ body: (Slot) -> Void) {
     var session = users.rows[user].firstSession
     while session != .none {
-      let next = sessions.identity[session].nextOfUser
+      let next = sessions[session].nextOfUser
       body(session)
       session = next
     }
@@ -162,7 +207,7 @@ extension SessionState {
   /// The connections of a session.
   package func connections(of session: Slot) -> [ConnectionID] {
     var found: [ConnectionID] = []
-    var attachment = sessions.belongings[session].firstAttachment
+    var attachment = sessions[session].firstAttachment
     while attachment != .none {
       found.append(attachments[attachment].connection)
       attachment = attachments[attachment].next
@@ -172,7 +217,7 @@ extension SessionState {
 
   /// The data of a session.
   func data(of session: Slot) -> SessionData {
-    let belongings = sessions.belongings[session]
+    let belongings = sessions[session]
     return SessionData(
       public: payload(belongings.publicData), private: payload(belongings.privateData), version: belongings.dataVersion)
   }

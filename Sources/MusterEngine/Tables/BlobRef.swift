@@ -14,7 +14,7 @@ package struct BlobRef: Hashable, Sendable {
   /// The empty byte string, which takes no room and needs no free.
   package static let none = BlobRef(rawValue: .max)
 
-  private init(rawValue: UInt32) {
+  init(rawValue: UInt32) {
     self.rawValue = rawValue
   }
 

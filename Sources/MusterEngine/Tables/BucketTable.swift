@@ -1,8 +1,11 @@
 /// A hash table of a fixed size: the two halves of a ``SlotIndex`` while it grows.
 ///
 /// Open addressing with linear probing (Knuth, "The Art of Computer Programming", volume 3, 6.4, algorithms L and R). The home
-/// of an entry is given by the *upper* bits of its hash. So a table twice the size has every entry at about twice its place,
-/// and moving from one to the other walks forward through both.
+/// of an entry is its hash as a fraction of the table. So a larger table has every entry at about the same fraction of its
+/// length, and moving from one to the other walks forward through both.
+///
+/// Capacities are powers of two and one and a half times those: 64, 96, 128, 192 and so on. With powers of two alone a table
+/// would be not half full after each growth.
 ///
 /// The table is cut into pages that are allocated when the first entry comes into them, and can be freed one by one: neither
 /// making nor ending a table of any size takes long.
@@ -17,7 +20,7 @@ struct BucketTable: ~Copyable {
     /// No entry.
     static let empty = Bucket(rawValue: 0)
 
-    private init(rawValue: UInt64) {
+    init(rawValue: UInt64) {
       self.rawValue = rawValue
     }
 
@@ -39,29 +42,31 @@ struct BucketTable: ~Copyable {
   static let capacityMin = 64
   /// As many as 32 bits of hash can tell apart.
   static let capacityMax = 1 << 32
+  /// How much of a table may be full: with linear probing a search for what is there then looks at 3 buckets on average, of which
+  /// eight share a cache line, and one for what is not there at 15.
+  static let fullest = (buckets: 13, of: 16)
 
   // SAFETY: only a name; see `pages`.
   private typealias Page = UnsafeMutablePointer<Bucket>
 
-  /// How many buckets: a power of two, or 0 for no table at all.
+  /// How many buckets; 0 for no table at all.
   let capacity: Int
   /// How many pages have memory.
   private(set) var pagesAllocated = 0
-  private let shift: UInt32
   private let pagesCount: Int
   // SAFETY: the directory and its pages are owned by this value alone and freed in `deinit`.
   private let pages: UnsafeMutablePointer<Page?>
 
   /// A table of empty buckets.
   ///
-  /// - Parameter capacity: 0, or a power of two from ``capacityMin`` to ``capacityMax``.
+  /// - Parameter capacity: 0, or 2^n or 3 · 2^n, from ``capacityMin`` to ``capacityMax``.
   /// - Complexity: O(capacity / 4,096): a directory without pages.
   init(capacity: Int) {
+    let odd = capacity == 0 ? 0 : capacity >> capacity.trailingZeroBitCount
     precondition(
-      capacity == 0 || (Self.capacityMin...Self.capacityMax).contains(capacity) && capacity & (capacity - 1) == 0,
-      "a table has 2^6 to 2^32 buckets, not \(capacity)")
+      capacity == 0 || (Self.capacityMin...Self.capacityMax).contains(capacity) && (odd == 1 || odd == 3),
+      "a table has 2^n or 3 * 2^n buckets, 2^6 to 2^32, not \(capacity)")
     self.capacity = capacity
-    shift = capacity == 0 ? 0 : UInt32(32 - capacity.trailingZeroBitCount)
     pagesCount = (capacity + Self.pageBuckets - 1) >> Self.pageBits
     pages = .allocate(capacity: pagesCount)
     pages.initialize(repeating: nil, count: pagesCount)
@@ -76,9 +81,24 @@ struct BucketTable: ~Copyable {
     pages.deallocate()
   }
 
-  /// What turns any sum of positions into one inside of the table.
+  /// The capacity of the next larger table.
+  var nextCapacity: Int { capacity & (capacity - 1) == 0 ? capacity / 2 * 3 : capacity / 3 * 4 }
+
+  /// How many entries the table may have.
+  var entriesMax: Int { capacity / Self.fullest.of * Self.fullest.buckets }
+
+  /// The position so many buckets, at most ``capacity``, behind another one.
   @inline(__always)
-  var mask: Int { capacity &- 1 }
+  func position(_ start: Int, plus distance: Int) -> Int {
+    let sum = start &+ distance
+    return sum < capacity ? sum : sum &- capacity
+  }
+
+  /// How many buckets one walks forward from one position to another.
+  @inline(__always)
+  func distance(from start: Int, to end: Int) -> Int {
+    end < start ? end &- start &+ capacity : end &- start
+  }
 
   /// The memory of the table, in bytes.
   var bytesReserved: Int {
@@ -88,15 +108,15 @@ struct BucketTable: ~Copyable {
   /// Where the search for a hash begins.
   @inline(__always)
   func home(of hash: UInt32) -> Int {
-    Int(hash &>> shift)
+    Int(truncatingIfNeeded: (UInt64(hash) &* UInt64(truncatingIfNeeded: capacity)) &>> 32)
   }
 
   /// Reads one bucket.
   @inline(__always)
   subscript(position: Int) -> Bucket {
     assert((0..<capacity).contains(position), "bucket \(position) is outside of a table of \(capacity)")
-    // SAFETY: `position` is below the capacity (masked by every caller), so its page is in the directory; a page that exists is
-    // initialised in full.
+    // SAFETY: `position` is below the capacity (asserted above, every caller's duty), so its page is in the directory; a page
+    // that exists is initialised in full.
     guard let page = pages[position &>> Self.pageBits] else { return .empty }
     return page[position & (Self.pageBuckets &- 1)]
   }
@@ -138,7 +158,7 @@ struct BucketTable: ~Copyable {
   @inline(__always)
   func room(for hash: UInt32) -> Int {
     var position = home(of: hash)
-    while !self[position].isEmpty { position = (position &+ 1) & mask }
+    while !self[position].isEmpty { position = self.position(position, plus: 1) }
     return position
   }
 
@@ -150,8 +170,23 @@ struct BucketTable: ~Copyable {
       let bucket = self[position]
       if bucket.isEmpty { return .none }
       if bucket.hash == hash, matches(bucket.slot) { return bucket.slot }
-      position = (position &+ 1) & mask
+      position = self.position(position, plus: 1)
     }
+  }
+
+  /// Searches from a position on for a row whose hash agrees, without a look at the row.
+  ///
+  /// `first` is the bucket at that position.
+  @inline(__always)
+  func candidate(_ hash: UInt32, from start: Int, _ first: Bucket) -> Slot {
+    var position = start
+    var bucket = first
+    while !bucket.isEmpty {
+      if bucket.hash == hash { return bucket.slot }
+      position = self.position(position, plus: 1)
+      bucket = self[position]
+    }
+    return .none
   }
 
   /// Searches for the bucket that holds exactly this entry.
@@ -161,7 +196,7 @@ struct BucketTable: ~Copyable {
       let bucket = self[position]
       if bucket.isEmpty { return nil }
       if bucket == wanted { return position }
-      position = (position &+ 1) & mask
+      position = self.position(position, plus: 1)
     }
   }
 
@@ -170,18 +205,18 @@ struct BucketTable: ~Copyable {
   /// - Complexity: O(length of the run of full buckets behind the gap).
   mutating func close(_ position: Int) {
     var gap = position
-    var candidate = (gap &+ 1) & mask
+    var candidate = self.position(gap, plus: 1)
     while true {
       let bucket = self[candidate]
       if bucket.isEmpty { break }
       // An entry may move back to the gap when the gap is not before its home.
-      let fromHome = (candidate &- home(of: bucket.hash)) & mask
-      let fromGap = (candidate &- gap) & mask
+      let fromHome = distance(from: home(of: bucket.hash), to: candidate)
+      let fromGap = distance(from: gap, to: candidate)
       if fromHome >= fromGap {
         write(bucket, at: gap)
         gap = candidate
       }
-      candidate = (candidate &+ 1) & mask
+      candidate = self.position(candidate, plus: 1)
     }
     write(.empty, at: gap)
   }

@@ -18,13 +18,14 @@ extension SlotIndex {
         previous.position(of: bucket, from: searchStart(of: bucket.hash)) == position,
         "I1: row \(bucket.slot.rawValue) at \(position) of the previous table cannot be found")
       precondition(
-        (position &- start) & previous.mask >= moved, "I3: bucket \(position) of the previous table was moved and is full")
+        previous.distance(from: start, to: position) >= moved,
+        "I3: bucket \(position) of the previous table was moved and is full")
     }
     precondition(seen.count == count, "I2: \(seen.count) rows are in the index, \(count) are counted")
-    precondition(count <= current.capacity / 4 * 3, "I2: \(count) entries in \(current.capacity) buckets")
+    precondition(count <= current.entriesMax, "I2: \(count) entries in \(current.capacity) buckets")
     if isGrowing {
       precondition(previous[start].isEmpty, "I3: moving began at bucket \(start), which is full")
-      precondition(previous.capacity * 2 == current.capacity, "I3: from \(previous.capacity) to \(current.capacity) buckets")
+      precondition(previous.nextCapacity == current.capacity, "I3: from \(previous.capacity) to \(current.capacity) buckets")
     }
   }
 }

@@ -3,16 +3,16 @@
 /// A bucket holds 32 bits of hash and the slot. A search compares hashes and asks the caller about a slot only when they agree,
 /// so a miss costs no look at any row in nearly all cases.
 ///
-/// Growth is incremental. At three quarters full a table twice the size is begun, and both are searched while each change moves
-/// ``bucketsMovedPerChange`` buckets across. New memory comes a page at a time where entries arrive, old memory goes a page at a
-/// time where they have left. So no call touches more than a bounded number of entries, whatever the size. The table never
-/// shrinks: presence comes back tomorrow at the same hour.
+/// Growth is incremental. At 13 sixteenths full a table is begun that is larger by a half or a third, in turns, and both are
+/// searched while each change moves ``bucketsMovedPerChange`` buckets across. New memory comes a page at a time where entries
+/// arrive, old memory goes a page at a time where they have left. So no call touches more than a bounded number of entries,
+/// whatever the size. The table never shrinks: presence comes back tomorrow at the same hour.
 ///
 /// The hash decides about speed only, never about truth. It should be keyed (`StableHash`) where the keys come from outside: who
 /// can choose collisions turns every search into a scan.
 ///
 /// - Invariant: I1. Every entry is in exactly one of the two tables, where a search for its hash finds it.
-/// - Invariant: I2. ``count`` is the number of entries of both tables, at most three quarters of the current one.
+/// - Invariant: I2. ``count`` is the number of entries of both tables, at most 13 sixteenths of the current one.
 /// - Invariant: I3. While it grows, new entries go only to the current table; the previous one loses its entries in the order of
 ///   positions from `start`, an empty bucket, once around.
 ///
@@ -21,8 +21,8 @@
 package struct SlotIndex: ~Copyable {
   /// How many buckets one change moves while the index grows.
   ///
-  /// Two would be enough to be done before the next growth; with eight it is over after an eighth of the way, and searches
-  /// look into one table again.
+  /// Four would be enough to be done before the next growth; with eight it is over half way, and searches look into one table
+  /// again.
   package static let bucketsMovedPerChange = 8
 
   /// The number of entries.
@@ -66,6 +66,24 @@ package struct SlotIndex: ~Copyable {
     return previous.find(hash, from: searchStart(of: hash), where: matches)
   }
 
+  /// The first half of ``candidate(_:_:)``: reads the bucket where the search for a hash begins, and decides nothing by it.
+  ///
+  /// Called for many hashes in a row, the reads of main memory overlap.
+  @inline(__always)
+  func home(_ hash: UInt64) -> BucketTable.Bucket {
+    current[current.home(of: Self.fold(hash))]
+  }
+
+  /// The row whose hash agrees in the 32 bits that are kept, without a look at the row.
+  ///
+  /// Most often it is the row that ``find(_:where:)`` finds. When it is not, because two keys have the same 32 bits or since the
+  /// index grows, only ``find(_:where:)`` can tell. `home` is what ``home(_:)`` gave, with no change of the index in between.
+  @inline(__always)
+  func candidate(_ hash: UInt64, _ home: BucketTable.Bucket) -> Slot {
+    let hash = Self.fold(hash)
+    return current.candidate(hash, from: current.home(of: hash), home)
+  }
+
   /// Adds a row.
   ///
   /// - Precondition: The row is not in the index, and no other row with the same key is.
@@ -73,7 +91,7 @@ package struct SlotIndex: ~Copyable {
   package mutating func insert(_ hash: UInt64, _ slot: Slot) {
     precondition(slot != .none, "no row cannot be indexed")
     let hash = Self.fold(hash)
-    if count == current.capacity / 4 * 3 { beginGrowing(at: current.room(for: hash)) }
+    if count == current.entriesMax { beginGrowing(at: current.room(for: hash)) }
     moveSome()
     current.write(BucketTable.Bucket(hash, slot), at: current.room(for: hash))
     count += 1
@@ -107,18 +125,18 @@ package struct SlotIndex: ~Copyable {
   ///
   /// An entry whose home has been moved may still lie behind it, in the run of full buckets that moving stands in.
   func searchStart(of hash: UInt32) -> Int {
-    let fromStart = (previous.home(of: hash) &- start) & previous.mask
-    return (start &+ max(fromStart, moved)) & previous.mask
+    let fromStart = previous.distance(from: start, to: previous.home(of: hash))
+    return previous.position(start, plus: max(fromStart, moved))
   }
 
-  /// Begins a table twice the size.
+  /// Begins a table of the next size.
   ///
   /// - Parameter start: Any empty bucket of the current table.
   @inline(never)
   private mutating func beginGrowing(at start: Int) {
-    // A table of n grows at 3/4 n entries, so the next growth is as many changes away, and moving takes n/8 of them.
+    // A table of n grows at 13/16 n entries to 4/3 n at least, so the next growth is n/4 changes away, and moving takes n/8.
     precondition(!isGrowing, "an index grows again before it has finished growing")
-    let larger = BucketTable(capacity: current.capacity * 2)
+    let larger = BucketTable(capacity: current.nextCapacity)
     previous = exchange(&current, with: larger)
     self.start = start
     moved = 0
@@ -133,7 +151,7 @@ package struct SlotIndex: ~Copyable {
   private mutating func moveBuckets() {
     let end = min(moved + Self.bucketsMovedPerChange, previous.capacity)
     while moved < end {
-      let position = (start &+ moved) & previous.mask
+      let position = previous.position(start, plus: moved)
       let bucket = previous[position]
       if !bucket.isEmpty {
         current.write(bucket, at: current.room(for: bucket.hash))
@@ -153,7 +171,8 @@ package struct SlotIndex: ~Copyable {
   /// The page where moving began waits for the very end.
   private mutating func freePassedPage(at position: Int) {
     let lastOfPage = BucketTable.pageBuckets - 1
-    guard position & lastOfPage == lastOfPage, position / BucketTable.pageBuckets != start / BucketTable.pageBuckets
+    guard position & lastOfPage == lastOfPage || position == previous.capacity - 1,
+      position / BucketTable.pageBuckets != start / BucketTable.pageBuckets
     else { return }
     previous.freePage(at: position)
   }

@@ -4,7 +4,8 @@ import MusterJSON
 ///
 /// Trivial: ranges are offsets into the caller's bytes, so an event costs no allocation and no reference count.
 package enum WebSocketEvent: Sendable, Hashable {
-  /// A whole text message, valid UTF-8, unmasked where it arrived.
+  /// A whole text message, valid UTF-8, unmasked where it arrived; or any bytes where ``WebSocketDecoder/Limits/payload`` asks
+  /// for binary messages.
   case text(Range<Int>)
   /// A whole text message that came in fragments; ``WebSocketDecoder/takeMessage()`` hands it over.
   case fragmentedText
@@ -40,7 +41,8 @@ package enum WebSocketEvent: Sendable, Hashable {
 /// ```
 ///
 /// A frame is looked into only when it is whole, so a peer that sends single bytes costs one look at the head each, and the
-/// remainder that a caller has to keep is never longer than a frame may be. Binary messages are refused.
+/// remainder that a caller has to keep is never longer than a frame may be. Messages are text, or, where the limits say so,
+/// binary in single frames.
 ///
 /// - Invariant: I1. `message` is empty unless a fragmented message is under way or waits to be taken.
 /// - Invariant: I2. `message.count <= messageBytesMax`.
@@ -56,6 +58,13 @@ package struct WebSocketDecoder: Sendable {
     case client
   }
 
+  /// What data messages carry.
+  package enum Payload: UInt8, Sendable {
+    case text
+    /// Whole messages in single frames: what is cut into fragments is a violation.
+    case binary
+  }
+
   /// What a peer may send.
   package struct Limits: Sendable, Hashable {
     /// The largest message, in bytes, whatever the number of its frames; at most 1 GiB.
@@ -67,6 +76,9 @@ package struct WebSocketDecoder: Sendable {
 
     /// What counts as tiny.
     package static let tinyBytes = 16
+
+    /// Which data messages are taken; others are a violation.
+    package var payload = Payload.text
 
     /// The limits of `muster.v1`.
     package init() {}
@@ -86,12 +98,14 @@ package struct WebSocketDecoder: Sendable {
   private var tinyFragments: UInt16 = 0
   private var utf8 = UTF8Validator()
   private let role: Role
+  private let payload: Payload
   private var phase = Phase.betweenMessages
 
   /// Begins behind the handshake.
   package init(role: Role = .server, limits: Limits = Limits()) {
     precondition((0...1 << 30).contains(limits.messageBytesMax), "a message may be limited to 1 GiB at most")
     self.role = role
+    payload = limits.payload
     messageBytesMax = UInt32(limits.messageBytesMax)
     fragmentsMax = UInt16(clamping: limits.fragmentsMax)
     tinyFragmentsMax = UInt16(clamping: limits.tinyFragmentsMax)
@@ -124,7 +138,7 @@ package struct WebSocketDecoder: Sendable {
   package mutating func next(in bytes: inout MutableRawSpan, at offset: inout Int) -> WebSocketEvent {
     while phase != .ended {
       let header: WebSocketFrameHeader
-      switch WebSocketFrameHeader.parse(bytes.bytes, at: offset, isMasked: role == .server) {
+      switch WebSocketFrameHeader.parse(bytes.bytes, at: offset, isMasked: role == .server, payload: payload) {
       case .needs(let count): return .needs(count)
       case .violation(let violation): return end(.violation(violation))
       case .header(let parsed): header = parsed
@@ -162,7 +176,7 @@ package struct WebSocketDecoder: Sendable {
     if header.opcode.isControl { return nil }
     let isInside = phase == .insideMessage
     if header.opcode == .continuation, !isInside { return .unexpectedContinuation }
-    if header.opcode == .text, isInside { return .interruptedMessage }
+    if header.opcode != .continuation, isInside { return .interruptedMessage }
     let room = Int(messageBytesMax) - (isInside ? message.count : 0)
     if header.payloadBytes > room { return .messageTooLarge }
     if isInside, fragments >= fragmentsMax || tinyFragments >= tinyFragmentsMax { return .tooManyFragments }
@@ -185,7 +199,9 @@ package struct WebSocketDecoder: Sendable {
       message.removeAll(keepingCapacity: false)
       (fragments, tinyFragments) = (0, 0)
       utf8 = UTF8Validator()
-    case .continuation, .binary: break
+    case .binary:
+      return header.isFinal ? .text(payload) : end(.violation(.tooManyFragments))
+    case .continuation: break
     }
     fragments += 1
     if payload.count < Limits.tinyBytes { tinyFragments += 1 }

@@ -47,15 +47,22 @@ struct WebSocketFrameHeader: Sendable, Hashable {
   ///   - bytes: What has arrived.
   ///   - start: Where the frame begins.
   ///   - isMasked: Whether the frames of this direction must be masked; otherwise they must not be.
+  ///   - payload: Which data messages are taken.
   /// - Returns: The head, or why there is none.
-  static func parse(_ bytes: RawSpan, at start: Int, isMasked: Bool) -> Parsing {
+  static func parse(
+    _ bytes: RawSpan, at start: Int, isMasked: Bool, payload: WebSocketDecoder.Payload = .text
+  ) -> Parsing {
     let available = bytes.byteCount - start
     guard available >= 2 else { return .needs(2) }
     let first = bytes.unsafeLoad(fromByteOffset: start, as: UInt8.self)
     let second = bytes.unsafeLoad(fromByteOffset: start + 1, as: UInt8.self)
     guard first & 0x70 == 0 else { return .violation(.reservedBits) }
     guard let opcode = WebSocketOpcode(rawValue: first & 0x0f) else { return .violation(.reservedOpcode) }
-    guard opcode != .binary else { return .violation(.binaryMessage) }
+    switch (opcode, payload) {
+    case (.binary, .text): return .violation(.binaryMessage)
+    case (.text, .binary): return .violation(.textMessage)
+    default: break
+    }
     guard (second & 0x80 != 0) == isMasked else { return .violation(isMasked ? .unmaskedFrame : .maskedFrame) }
     let isFinal = first & 0x80 != 0
     let short = Int(second & 0x7f)

@@ -13,6 +13,7 @@ package enum WebSocketViolation: UInt8, Error, Sendable, Hashable, CaseIterable 
   case unexpectedContinuation
   case interruptedMessage
   case binaryMessage
+  case textMessage
   case invalidUTF8
   case messageTooLarge
   case tooManyFragments
@@ -22,7 +23,7 @@ package enum WebSocketViolation: UInt8, Error, Sendable, Hashable, CaseIterable 
   /// The close code to answer with (RFC 6455, section 7.4.1).
   package var closeCode: UInt16 {
     switch self {
-    case .binaryMessage: 1003
+    case .binaryMessage, .textMessage: 1003
     case .invalidUTF8: 1007
     case .tooManyFragments: 1008
     case .messageTooLarge: 1009
@@ -52,6 +53,7 @@ package enum WebSocketViolation: UInt8, Error, Sendable, Hashable, CaseIterable 
     case .unexpectedContinuation: "A continuation frame continues nothing."
     case .interruptedMessage: "A message begins before the one before it is complete."
     case .binaryMessage: "Binary messages are not part of muster.v1."
+    case .textMessage: "Text messages are not part of muster.relay.v1."
     case .invalidUTF8: "A text is not valid UTF-8."
     case .messageTooLarge: "A message is larger than allowed."
     case .tooManyFragments: "A message has too many fragments, or too many tiny ones."
