@@ -60,7 +60,7 @@ package struct MusterServer: Sendable {
     let authenticator = TokenAuthenticator(tokens: tokens, isDevelopment: configuration.isDevelopment)
     let origins = configuration.originPolicy
     let limits = limits
-    let judge = UpgradeJudge(origins: origins)
+    let judge = UpgradeJudge(origins: origins, relays: configuration.relayPolicy)
     let admission = Admission(limits: limits)
     let dataPlane = try makeDataPlane(
       DataPlaneParts(

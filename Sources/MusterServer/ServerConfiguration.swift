@@ -15,7 +15,9 @@ package struct ServerConfiguration: Sendable {
   package var transport = Transport.platformDefault
   /// Believes a bare user id; only on loopback.
   package var isDevelopment = false
-  /// What the admin port asks for as bearer token; `nil` asks for nothing, which only loopback may.
+  /// What the admin port and relays are asked for as bearer token.
+  ///
+  /// With `nil` the admin port asks for nothing, which only loopback may, and relays exist in development only.
   package var apiKey: String?
   /// From which the key of the session tokens is made; `nil` makes a new one at each start.
   package var tokenSecret: String?
@@ -99,6 +101,9 @@ package struct ServerConfiguration: Sendable {
       "\(adminListen) is also where the public port listens")
     return found
   }
+
+  /// Which backends may open a relay on the public port.
+  var relayPolicy: RelayPolicy { RelayPolicy(key: apiKey, isDevelopment: isDevelopment) }
 
   /// How many planes there will be.
   package func planes(cores: Int) -> Int {
