@@ -228,17 +228,16 @@
 
   @Suite("Relays on the transport's threads", .serialized)
   struct RelayTransportTests {
-    @Test("batches of a mebibyte, one behind the other")
+    @Test("batches of a mebibyte are put together, and answered")
     func large() async throws {
       try await TransportHarness.run { harness in
         let relay = try harness.adoptRelay()
         let count = (RelayLimits.messageBytesMax - 12) / 136
-        for id in 0..<3 as Range<UInt32> {
-          try relay.send(bytes: batch(longOpens(count, "u\(id)"), id: id) + batch(strangers(10_000), id: 100 + id))
-        }
         var opened = 0
         var unknown = 0
-        for _ in 0..<6 {
+        for id in 0..<6 as Range<UInt32> {
+          // One at a time: who sends only, and takes no replies, is not read from.
+          try relay.send(bytes: batch(id % 2 == 0 ? longOpens(count, "u\(id)") : strangers(10_000), id: id))
           switch try relay.reply().reply {
           case .opens(let results): opened += results.count { if case .success = $0 { true } else { false } }
           case .heartbeats(let positions): unknown += positions.count
