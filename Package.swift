@@ -202,8 +202,8 @@ let package = Package(
     .testTarget(
       name: "MusterServerTests",
       dependencies: [
-        "MusterAccess", "MusterEdge", "MusterEngine", "MusterModel", "MusterServer", "MusterStorage", "MusterTestKit",
-        "MusterWire",
+        "MusterAccess", "MusterEdge", "MusterEngine", "MusterJSON", "MusterModel", "MusterServer", "MusterStorage",
+        "MusterTestKit", "MusterWire",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),

@@ -14,6 +14,8 @@ package enum GatewayStep: Sendable, Hashable {
   case pong(Range<Int>)
   case hello(RequestID, Hello)
   case request(RequestID, Request)
+  /// Hand a relay's batch to the engine; it is answered to this id.
+  case batch(UInt32, RelayRequest)
   /// Answer with an error; the connection goes on.
   case refuse(RequestID, Refusal)
   /// Tell the engine that the client is gone, send a close frame, and end the connection once it has been written.
@@ -56,6 +58,8 @@ package struct CloseFrame: Sendable, Hashable {
 package struct GatewayConnection: Sendable {
   private enum Phase: UInt8, Sendable {
     case open
+    /// The same for a relay, which has no heartbeats of its own.
+    case relaying
     /// Our close frame is sent; the client's is still to come.
     case closing
     case closed
@@ -68,21 +72,36 @@ package struct GatewayConnection: Sendable {
   private let malformedMax: UInt16
 
   /// Begins behind the handshake.
-  package init(limits: GatewayLimits) {
+  package init(limits: GatewayLimits, speaking subprotocol: Subprotocol = .client) {
     var frameLimits = WebSocketDecoder.Limits()
-    frameLimits.messageBytesMax = limits.messageBytesMax
+    switch subprotocol {
+    case .client:
+      frameLimits.messageBytesMax = limits.messageBytesMax
+    case .relay:
+      frameLimits.messageBytesMax = limits.relayMessageBytesMax
+      frameLimits.payload = .binary
+      phase = .relaying
+    }
     frames = WebSocketDecoder(limits: frameLimits)
     malformedMax = UInt16(clamping: limits.malformedMessagesMax)
   }
 
   /// Whether what the client sends is still handed to the engine.
-  package var isOpen: Bool { phase == .open }
+  package var isOpen: Bool { phase == .open || phase == .relaying }
+
+  /// Whether batches of a relay are spoken, which get no text.
+  package var isRelay: Bool { frames.payload == .binary }
+
+  /// How many bytes the next step needs at least, after ``GatewayStep/wait`` has left these.
+  package func bytesNeeded(after rest: RawSpan) -> Int {
+    frames.frameBytes(rest, at: 0)
+  }
 
   /// Begins to close, from our side.
   ///
   /// - Returns: Whether a close frame is to be sent now; otherwise one has been sent before.
   package mutating func close() -> Bool {
-    guard phase == .open else { return false }
+    guard isOpen else { return false }
     phase = .closing
     return true
   }
@@ -99,6 +118,7 @@ package struct GatewayConnection: Sendable {
       case .needs, .ended:
         return .wait
       case .text(let range):
+        if phase == .relaying { return takeBatch(bytes.bytes.extracting(range)) }
         guard phase == .open else { continue }
         return take(bytes.bytes.extracting(range), messages)
       case .fragmentedText:
@@ -107,10 +127,10 @@ package struct GatewayConnection: Sendable {
         return take(message.span.bytes, messages)
       case .ping(let payload):
         // RFC 6455, 5.5.2: not behind a close frame.
-        guard phase == .open else { continue }
+        guard isOpen else { continue }
         return .pong(payload)
       case .pong:
-        guard phase == .open else { continue }
+        guard isOpen else { continue }
         return .heard
       case .close(let code, _):
         return end(code: code)
@@ -136,17 +156,28 @@ package struct GatewayConnection: Sendable {
 
   private mutating func end(code: UInt16?) -> GatewayStep {
     defer { phase = .closed }
-    guard phase == .open else { return .finished }
+    guard isOpen else { return .finished }
     let end: ConnectionEnd = code == WebSocketCloseCode.normal ? .goodbye : .lost
     return .finish(end, CloseFrame(code: code, reason: ""))
   }
 
   private mutating func end(_ violation: WebSocketViolation) -> GatewayStep {
     defer { phase = .closed }
-    guard phase == .open else { return .finished }
+    guard isOpen else { return .finished }
     // Our own limits have our own codes; for the rest the RFC names them, and test suites ask for those.
     let code = violation.code == .tooLarge ? violation.code.rawValue : violation.closeCode
     return .finish(.lost, CloseFrame(code: code, reason: violation.sentence))
+  }
+
+  /// A relay that has lost its place in the protocol gets no second chance: its next bytes would mean something else, too.
+  private mutating func takeBatch(_ bytes: RawSpan) -> GatewayStep {
+    do {
+      let (id, request) = try RelayDecoder.decode(bytes)
+      return .batch(id, request)
+    } catch {
+      phase = .closed
+      return .finish(.lost, CloseFrame(Refusal(.badRequest, error.sentence)))
+    }
   }
 
   private mutating func take(_ text: RawSpan, _ messages: borrowing MessageDecoder) -> GatewayStep {

@@ -1,9 +1,12 @@
 package import MusterEngine
+import MusterWire
 
 /// How much the public port takes from outside, and how long it waits.
 package struct GatewayLimits: Sendable, Hashable {
   /// The longest accepted message, in bytes; a longer one closes the connection with `too_large`.
   package var messageBytesMax = 16 << 10
+  /// The longest accepted message of a relay, in bytes; a longer one closes the connection with `too_large`.
+  package var relayMessageBytesMax = RelayLimits.messageBytesMax
   /// WebSocket connections in all; one more is told `overloaded`.
   package var connectionsMax = 1 << 20
   /// WebSocket connections from one address, or one /64 network of IPv6; one more is told `overloaded`.
@@ -45,6 +48,8 @@ package struct GatewayLimits: Sendable, Hashable {
       found.append(.init(setting: setting, message: message))
     }
     range("message_bytes_max", messageBytesMax, 1 << 10...1 << 20)
+    // A batch of the most entries, all of the greatest length, has less than 2 MiB.
+    range("relay_message_bytes_max", relayMessageBytesMax, 1 << 10...2 << 20)
     range("connections_max", connectionsMax, 1...1 << 26)
     range("connections_per_address_max", connectionsPerAddressMax, 0...1 << 26)
     range("http_connections_max", httpConnectionsMax, 1...1 << 20)

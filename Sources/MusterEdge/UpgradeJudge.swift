@@ -40,9 +40,18 @@ package enum UpgradeJudgement: Sendable {
 
 /// An upgrade that may go on.
 package struct UpgradeGrant: Sendable, Hashable {
+  /// Who is there; a relay has shown its key already and presents nothing more.
   package var peer: Peer
   /// The whole answer, from the status line to the empty line.
   package var response: String
+  /// What is spoken from now on, whether the answer names it or not.
+  package var subprotocol: Subprotocol
+
+  package init(peer: Peer, response: String, subprotocol: Subprotocol = .client) {
+    self.peer = peer
+    self.response = response
+    self.subprotocol = subprotocol
+  }
 }
 
 /// Why there is no upgrade, as an HTTP answer.
@@ -66,8 +75,12 @@ package struct UpgradeRefusal: Sendable, Hashable {
   }
 
   package init(status: Int, _ code: ErrorCode, _ message: String? = nil, fields: [Field] = []) {
+    self.init(status: status, Refusal(code, message), fields: fields)
+  }
+
+  package init(status: Int, _ refusal: Refusal, fields: [Field] = []) {
     self.status = status
-    refusal = Refusal(code, message)
+    self.refusal = refusal
     self.fields = fields
   }
 
@@ -94,11 +107,13 @@ package final class UpgradeJudge: Sendable {
   private static let retryAfterSeconds = 5
 
   private let origins: OriginPolicy
+  private let relays: RelayPolicy
   private let isAdmitting = Atomic<Bool>(true)
 
-  /// Makes the judge of one public port; `origins` are the pages that may connect.
-  package init(origins: OriginPolicy) {
+  /// Makes the judge of one public port; `origins` are the pages that may connect, `relays` the backends.
+  package init(origins: OriginPolicy, relays: RelayPolicy = .nobody) {
     self.origins = origins
+    self.relays = relays
   }
 
   /// Refuses upgrades from now on: the server is stopping.
@@ -123,17 +138,23 @@ package final class UpgradeJudge: Sendable {
       return .refuse(
         .init(status: 403, .forbidden, "Pages of this origin may not connect; the setting \"origins\" lists those that may."))
     }
+    let isRelay = acceptance.subprotocol == .relay
+    if isRelay, let refusal = relays.refusal(authorization: request.authorization) {
+      return .refuse(.init(status: 401, refusal, fields: [.init(name: "www-authenticate", value: "Bearer")]))
+    }
     guard isAdmitting.load(ordering: .acquiring) else {
       return .refuse(
         .init(status: 503, .drain, fields: [.init(name: "retry-after", value: "\(Self.retryAfterSeconds)")]))
     }
-    let peer = Peer(
-      address: address(),
-      token: PresentedToken.find(authorization: request.authorization, query: query, cookies: request.cookies))
-    return .grant(UpgradeGrant(peer: peer, response: Self.response(acceptance)))
+    // The key of a relay is nobody's session token, and is not kept.
+    let token =
+      isRelay ? nil : PresentedToken.find(authorization: request.authorization, query: query, cookies: request.cookies)
+    let peer = Peer(address: address(), token: token)
+    return .grant(
+      UpgradeGrant(peer: peer, response: Self.response(acceptance), subprotocol: acceptance.subprotocol ?? .client))
   }
 
-  /// Decides about an upgrade whose head has been read and found sound.
+  /// Decides about an upgrade whose head has been read and found sound, and which is none of a relay.
   ///
   /// - Parameters:
   ///   - head: The head.
@@ -169,7 +190,7 @@ package final class UpgradeJudge: Sendable {
   private static func response(_ acceptance: WebSocketHandshake.Acceptance) -> String {
     var text = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
     text += "sec-websocket-accept: \(acceptance.accept)\r\n"
-    if let subprotocol = acceptance.subprotocol { text += "sec-websocket-protocol: \(subprotocol)\r\n" }
+    if let subprotocol = acceptance.subprotocol { text += "sec-websocket-protocol: \(subprotocol.rawValue)\r\n" }
     return text + "\r\n"
   }
 }

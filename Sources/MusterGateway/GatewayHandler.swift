@@ -22,6 +22,8 @@ final class GatewayHandler: ChannelInboundHandler {
   var protocolState: GatewayConnection
   /// What has arrived and could not be consumed: the beginning of a frame, or all behind a pause in reading.
   var unread: [UInt8] = []
+  /// With so many bytes unread there is something to do; 0 when that is not known.
+  var neededBytes = 0
   /// Whether the engine wants more from this connection.
   private(set) var isReading = true
   /// What the engine has last been told about the queue.
@@ -41,10 +43,10 @@ final class GatewayHandler: ChannelInboundHandler {
   /// What waits is handed to the channel when it has grown to this, so that the channel's water marks see it.
   private static let pendingBytesMax = 16 << 10
 
-  init(edge: PlaneEdge, peer: Peer) {
+  init(edge: PlaneEdge, grant: UpgradeGrant) {
     self.edge = edge
-    self.peer = peer
-    protocolState = GatewayConnection(limits: edge.limits)
+    peer = grant.peer
+    protocolState = GatewayConnection(limits: edge.limits, speaking: grant.subprotocol)
   }
 
   func handlerAdded(context: ChannelHandlerContext) {

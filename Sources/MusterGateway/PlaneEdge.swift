@@ -29,8 +29,8 @@ final class PlaneEdge: @unchecked Sendable {
   private let authenticator: any Authenticator
 
   private let logger: Logger
-  /// What may arrive behind a pause in reading; more ends the connection.
-  private let unreadBytesMax: Int
+  /// What may arrive behind a pause in reading, beside a whole message; more ends the connection.
+  private static let unreadBytesMax = 1 << 20
 
   private var shard: ConnectionShard?
   private var transports: [GatewayHandler?] = []
@@ -57,7 +57,6 @@ final class PlaneEdge: @unchecked Sendable {
   ) {
     self.executor = executor
     self.logger = logger
-    unreadBytesMax = limits.messageBytesMax + (1 << 20)
     self.limits = limits
     messages = MessageDecoder(limits: wireLimits)
     self.tokens = tokens
@@ -85,6 +84,10 @@ extension PlaneEdge {
     guard let connection = shard.assumeIsolated({ $0.open(remote: peer.address) }) else {
       return turnAway(handler, Refusal(.overloaded, "This data-plane thread holds as many connections as it may."))
     }
+    if handler.protocolState.isRelay, !shard.assumeIsolated({ $0.beginRelay(connection) }) {
+      shard.assumeIsolated { $0.closed(connection, .lost) }
+      return turnAway(handler, Refusal(.drain))
+    }
     let slot = Int(connection.slot)
     while transports.count <= slot { transports.append(nil) }
     transports[slot] = handler
@@ -96,7 +99,13 @@ extension PlaneEdge {
     guard handler.isReading else {
       // What was on its way when reading was stopped, or all that the peer sent before it gave up.
       if let buffer { handler.unread.append(contentsOf: buffer.readableBytesView) }
-      if handler.unread.count > unreadBytesMax { handler.channel?.close(promise: nil) }
+      let messageBytesMax = handler.protocolState.isRelay ? limits.relayMessageBytesMax : limits.messageBytesMax
+      if handler.unread.count > messageBytesMax + Self.unreadBytesMax { handler.channel?.close(promise: nil) }
+      return
+    }
+    if let buffer, handler.unread.count + buffer.readableBytes < handler.neededBytes {
+      // A long frame in many reads: looked at when it is whole, so that its bytes are not moved with each of them.
+      handler.unread.append(contentsOf: buffer.readableBytesView)
       return
     }
     scratch.removeAll(keepingCapacity: scratch.capacity <= Self.scratchBytesMax)
@@ -107,7 +116,11 @@ extension PlaneEdge {
     current = handler
     let consumed = shard?.assumeIsolated { takeSteps(with: $0) } ?? scratch.count
     current = outer
-    if consumed < scratch.count { handler.unread = Array(scratch[consumed...]) }
+    handler.neededBytes = 0
+    guard consumed < scratch.count else { return }
+    handler.unread = Array(scratch[consumed...])
+    // Behind a pause nothing has been judged yet.
+    if handler.isReading { handler.neededBytes = handler.protocolState.bytesNeeded(after: handler.unread.span.bytes) }
   }
 
   /// Takes step after step of the current channel, from what stands in the scratch memory.
@@ -142,6 +155,8 @@ extension PlaneEdge {
       greet(handler, id, hello, with: shard)
     case .request(let id, let request):
       if let connection = handler.connection { shard.request(connection, id, request) }
+    case .batch(let id, let request):
+      if let connection = handler.connection { shard.relay(connection, id, request) }
     case .refuse(let id, let refusal):
       reply(.refused(refusal), to: id, on: handler)
     case .finish(let end, let close):
@@ -186,7 +201,7 @@ extension PlaneEdge {
     logger.debug(
       "a connection was turned away",
       metadata: ["peer": "\(handler.peer?.address ?? "")", "code": "\(refusal.code.name)", "why": "\(refusal.message)"])
-    reply(.refused(refusal), to: .none, on: handler)
+    if !handler.protocolState.isRelay { reply(.refused(refusal), to: .none, on: handler) }
     close(handler, refusal)
   }
 }
@@ -217,6 +232,15 @@ extension PlaneEdge: EventSink {
       guard let handler = handler(of: connection) else { continue }
       handler.write(shared: frame)
       mark(handler)
+    }
+  }
+
+  func relay(_ reply: RelayReply, to id: UInt32, kind: RelayKind, on connection: ConnectionID) {
+    guard let handler = handler(of: connection) else { return }
+    frame(for: handler) { writer in
+      let start = WebSocketEncoder.begin(into: &writer.buffer)
+      RelayEncoder.write(reply, to: id, kind: kind, into: &writer.buffer)
+      WebSocketEncoder.end(start, .binary, in: &writer.buffer)
     }
   }
 

@@ -199,7 +199,7 @@ extension UpgradeHandler {
       guard let edge = edges[ObjectIdentifier(context.eventLoop)] else {
         preconditionFailure("the public port must run on the loops of the planes")
       }
-      become(GatewayHandler(edge: edge, peer: grant.peer), answering: grant.response, context)
+      become(GatewayHandler(edge: edge, grant: grant), answering: grant.response, context)
     case .adopter(let adopter):
       handOver(grant, to: adopter, context)
     }
@@ -260,8 +260,7 @@ extension UpgradeHandler {
       }
       guard let descriptor, descriptor >= 0, !leftover.isClosed else { return }
       guard let count = place.surrender() else { return closeDescriptor(descriptor) }
-      adopter.adopt(
-        descriptor, peer: grant.peer, answer: Array(grant.response.utf8), leftover: leftover.bytes, place: count)
+      adopter.adopt(descriptor, grant, leftover: leftover.bytes, place: count)
     }
     pipeline.removeHandler(decoder, promise: removal)
   }

@@ -197,12 +197,13 @@
         table.rows[slot].flags.insert(.admitted)
         table.rows[slot].address = address
       }
+      table.rows[slot].state = GatewayConnection(limits: common.limits, speaking: socket.grant.subprotocol)
       current = slot
       // SAFETY: the pointer is used inside the closure only; the arena copies.
-      table.enqueue(socket.answer.withUnsafeBytes { table.arena.write($0) }, to: slot)
+      table.enqueue(Array(socket.grant.response.utf8).withUnsafeBytes { table.arena.write($0) }, to: slot)
       // It could not become a WebSocket where it comes from, so it still counts as HTTP: there were too many.
       let refusal = table.rows[slot].flags.contains(.admitted) ? nil : Refusal(.overloaded)
-      open(slot, socket.peer, refusal, with: shard)
+      open(slot, socket.grant.peer, refusal, with: shard)
       var leftover = socket.leftover
       leftover.withUnsafeMutableBytes { takeSteps(slot, $0, from: 0, with: shard) }
       current = .none
@@ -216,13 +217,20 @@
       guard let connection = shard.open(remote: peer.address) else {
         return turnAway(slot, peer, Refusal(.overloaded, "This data-plane thread holds as many connections as it may."))
       }
+      if table.rows[slot].state.isRelay {
+        guard shard.beginRelay(connection) else {
+          shard.closed(connection, .lost)
+          return turnAway(slot, peer, Refusal(.drain))
+        }
+      } else {
+        peers[slot] = peer
+      }
       table.connect(slot, to: connection)
-      peers[slot] = peer
     }
 
     private func turnAway(_ slot: Slot, _ peer: Peer, _ refusal: Refusal) {
       common.notice(.turnedAway(address: peer.address, refusal))
-      reply(.refused(refusal), to: .none, on: slot)
+      if !table.rows[slot].state.isRelay { reply(.refused(refusal), to: .none, on: slot) }
       close(slot, refusal)
     }
   }

@@ -31,6 +31,15 @@
       }
     }
 
+    func relay(_ reply: RelayReply, to id: UInt32, kind: RelayKind, on connection: ConnectionID) {
+      guard let slot = table.row(of: connection) else { return }
+      frame(for: slot) { writer in
+        let start = WebSocketEncoder.begin(into: &writer.buffer)
+        RelayEncoder.write(reply, to: id, kind: kind, into: &writer.buffer)
+        WebSocketEncoder.end(start, .binary, in: &writer.buffer)
+      }
+    }
+
     func ping(_ connection: ConnectionID) {
       guard let slot = table.row(of: connection) else { return }
       frame(for: slot) { writer in

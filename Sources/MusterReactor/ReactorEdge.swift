@@ -173,6 +173,8 @@
         greet(slot, id, hello, with: shard)
       case .request(let id, let request):
         if table.rows[slot].flags.contains(.connected) { shard.request(table.rows[slot].connection, id, request) }
+      case .batch(let id, let request):
+        if table.rows[slot].flags.contains(.connected) { shard.relay(table.rows[slot].connection, id, request) }
       case .refuse(let id, let refusal):
         reply(.refused(refusal), to: id, on: slot)
       case .finish(let end, let close):

@@ -260,8 +260,7 @@
   /// A socket whose upgrade has been granted and is still to be answered.
   struct AdoptedSocket: Sendable {
     var descriptor: Int32
-    var peer: Peer
-    var answer: [UInt8]
+    var grant: UpgradeGrant
     var leftover: [UInt8]
     var place: Admission.Place
   }

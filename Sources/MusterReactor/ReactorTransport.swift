@@ -11,7 +11,7 @@
   /// The transport of Linux for WebSockets without TLS: one thread per plane, on which sockets are rows of a table.
   ///
   /// It accepts sockets, upgrades the usual requests itself, and hands every other socket, untouched, to somebody who speaks all of
-  /// HTTP; sockets that were upgraded there come back by ``adopt(_:peer:answer:leftover:place:)``.
+  /// HTTP; sockets that were upgraded there come back by ``adopt(_:_:leftover:place:)``.
   ///
   /// ### Isolation
   /// Callable from any thread.
@@ -100,8 +100,8 @@
       for loop in executors { loop.post(.listen(socket)) }
     }
 
-    package func adopt(_ descriptor: Int32, peer: Peer, answer: [UInt8], leftover: [UInt8], place: Admission.Place) {
-      let socket = AdoptedSocket(descriptor: descriptor, peer: peer, answer: answer, leftover: leftover, place: place)
+    package func adopt(_ descriptor: Int32, _ grant: UpgradeGrant, leftover: [UInt8], place: Admission.Place) {
+      let socket = AdoptedSocket(descriptor: descriptor, grant: grant, leftover: leftover, place: place)
       balance.hand(.adopted(socket), to: balance.lightest)
     }
 

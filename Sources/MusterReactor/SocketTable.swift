@@ -33,6 +33,8 @@
   struct SocketTable: ~Copyable {
     /// What one call reads at most, so that no peer keeps the thread to itself.
     static let readBytesMax = 64 << 10
+    /// What one call reads at most of a long frame, which is alone with its memory and needs no second copy.
+    private static let longReadBytesMax = 256 << 10
     /// A partial frame up to this length is kept in the slab and copied back in front of what follows it.
     private static let shortFrameBytesMax = 2 << 10
 
@@ -222,7 +224,7 @@
 
     private mutating func receive(_ slot: Slot, into frame: LongFrame) -> Received {
       counters.receives &+= 1
-      switch frame.receive(from: rows[slot].descriptor, bytesMax: Self.readBytesMax) {
+      switch frame.receive(from: rows[slot].descriptor, bytesMax: Self.longReadBytesMax) {
       case .some(0): return .ended
       case .none: return Self.isTemporary(errno) ? .nothing : .ended
       case .some:
@@ -236,7 +238,7 @@
     /// Keeps the beginning of a frame until the rest of it has arrived.
     mutating func keep(_ slot: Slot, _ rest: UnsafeRawBufferPointer) {
       guard !rest.isEmpty else { return }
-      let needed = WebSocketDecoder.frameBytes(rest.bytes, at: 0)
+      let needed = max(rows[slot].state.bytesNeeded(after: rest.bytes), rest.count)
       if needed <= Self.shortFrameBytesMax, partials.hasRoom {
         rows[slot].partial = partials.store(rest)
       } else {

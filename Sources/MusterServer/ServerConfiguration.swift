@@ -16,7 +16,9 @@ package struct ServerConfiguration: Sendable {
   package var transport = Transport.platformDefault
   /// Believes a bare user id; only on loopback.
   package var isDevelopment = false
-  /// What the admin port asks for as bearer token; `nil` asks for nothing, which only loopback may.
+  /// What the admin port and relays are asked for as bearer token.
+  ///
+  /// With `nil` the admin port asks for nothing, which only loopback may, and relays exist in development only.
   package var apiKey: String?
   /// From which the key of the session tokens is made; `nil` takes the one that is kept in the data directory.
   package var tokenSecret: String?
@@ -105,6 +107,9 @@ package struct ServerConfiguration: Sendable {
       "\(adminListen) is also where the public port listens")
     return found
   }
+
+  /// Which backends may open a relay on the public port.
+  var relayPolicy: RelayPolicy { RelayPolicy(key: apiKey, isDevelopment: isDevelopment) }
 
   /// How many planes there will be.
   package func planes(cores: Int) -> Int {

@@ -31,7 +31,7 @@ struct ServerParts: Sendable {
     tokens = TokenMint(secret: storage.tokenSecret)
     authenticator = TokenAuthenticator(tokens: tokens, isDevelopment: configuration.isDevelopment)
     origins = configuration.originPolicy
-    judge = UpgradeJudge(origins: origins)
+    judge = UpgradeJudge(origins: origins, relays: configuration.relayPolicy)
     let limits = Self.limits(of: configuration, logger)
     admission = Admission(limits: limits)
     dataPlane = try Self.makeDataPlane(

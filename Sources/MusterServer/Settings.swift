@@ -17,7 +17,7 @@ extension Setting {
     .choice("log_level", \.logLevel, "how much is logged"),
     .text("node", \.engine.node, "the name of this node as clients see it"),
     .duration("drain_spread", \.drainSpread, "over how long a stopping server spreads the return of its clients"),
-    .secret("api_key", \.apiKey, "what the admin port asks for as bearer token; needed off loopback"),
+    .secret("api_key", \.apiKey, "what the admin port asks for as bearer token, and relays need; needed off loopback"),
     .secret("token_secret", \.tokenSecret, "from which the key of session tokens is made; not set: the one kept in data_dir"),
   ]
 
@@ -42,6 +42,7 @@ extension Setting {
     .count("connections_per_address_max", \.limits.connectionsPerAddressMax, "WebSockets from one address; 0: no limit"),
     .count("http_connections_max", \.limits.httpConnectionsMax, "open sockets that are not WebSockets"),
     .count("message_bytes_max", \.limits.messageBytesMax, "bytes of a message of a client"),
+    .count("relay_message_bytes_max", \.limits.relayMessageBytesMax, "bytes of a batch of a relay"),
     .count("malformed_messages_max", \.limits.malformedMessagesMax, "malformed messages in a row that end a connection"),
     .count("header_bytes_max", \.limits.headerBytesMax, "bytes of the header fields of a request"),
     .count("body_bytes_max", \.limits.bodyBytesMax, "bytes of the body of a request"),

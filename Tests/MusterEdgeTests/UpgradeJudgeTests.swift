@@ -52,6 +52,48 @@ struct UpgradeJudgeTests {
     #expect(findGrant(request { $0.cookies = ["muster_session=abc"] })?.peer.token == Array("abc".utf8))
   }
 
+  @Test("a relay that shows the key is granted, and the key is not kept as a token")
+  func relay() throws {
+    let judge = UpgradeJudge(origins: .sameHost, relays: .key(Array("0123456789abcdef".utf8)))
+    for offered in ["muster.relay.v1", "chat, muster.relay.v1, muster.v1"] {
+      let asked = request("/v1/connect?token=abc") {
+        $0.offer.protocols = offered
+        $0.authorization = "Bearer 0123456789abcdef"
+      }
+      let grant = try #require(findGrant(asked, by: judge))
+      #expect(grant.subprotocol == .relay)
+      #expect(grant.peer == Peer(address: "192.0.2.1"))
+      #expect(grant.response.contains("\r\nsec-websocket-protocol: muster.relay.v1\r\n"))
+    }
+  }
+
+  @Test("a relay without the key is refused with 401; who offers muster.v1 first is no relay")
+  func relayWithoutKey() throws {
+    let judge = UpgradeJudge(origins: .any, relays: .key(Array("0123456789abcdef".utf8)))
+    for authorization in [nil, "Bearer 0123456789abcdeX", "Basic 0123456789abcdef"] {
+      let asked = request {
+        $0.offer.protocols = "muster.relay.v1"
+        $0.authorization = authorization
+      }
+      for judge in [judge, UpgradeJudge(origins: .any)] {
+        let refusal = try #require(findRefusal(asked, by: judge))
+        #expect(refusal.status == 401)
+        #expect(refusal.refusal.code == .unauthorized)
+        #expect(refusal.fields == [.init(name: "www-authenticate", value: "Bearer")])
+      }
+      #expect(findGrant(asked, by: UpgradeJudge(origins: .any, relays: .everybody))?.subprotocol == .relay)
+    }
+    #expect(findGrant(request { $0.offer.protocols = "muster.v1, muster.relay.v1" }, by: judge)?.subprotocol == .client)
+    #expect(findGrant(request(), by: judge)?.subprotocol == .client)
+  }
+
+  @Test("a stopping server sends relays away like others, once they have shown the key")
+  func stoppingRelay() {
+    let judge = UpgradeJudge(origins: .any, relays: .everybody)
+    judge.stopAdmitting()
+    #expect(findRefusal(request { $0.offer.protocols = "muster.relay.v1" }, by: judge)?.status == 503)
+  }
+
   @Test("an upgrade elsewhere is served as a plain request, the last of its connection")
   func elsewhere() {
     guard case .plainOnce = UpgradeJudge(origins: .any).judge(request("/v1/sessions"), from: "") else {

@@ -89,13 +89,14 @@
     }
 
     /// A client that is a WebSocket already.
-    func connect(leftover: [UInt8] = []) throws -> RawSocket {
+    func connect(leftover: [UInt8] = [], speaking subprotocol: Subprotocol = .client) throws -> RawSocket {
       let (client, server) = try RawSocket.pair()
       try #require(admission.open())
       try #require(admission.upgrade(.other) == nil)
       let socket = AdoptedSocket(
-        descriptor: server, peer: Peer(address: "test"), answer: Array("HTTP/1.1 101 Hello\r\n\r\n".utf8), leftover: leftover,
-        place: .webSocket(.other))
+        descriptor: server,
+        grant: UpgradeGrant(peer: Peer(address: "test"), response: "HTTP/1.1 101 Hello\r\n\r\n", subprotocol: subprotocol),
+        leftover: leftover, place: .webSocket(.other))
       edge.take(.adopted(socket), now: now)
       settle()
       #expect(try client.nextHead().hasPrefix("HTTP/1.1 101"))

@@ -13,6 +13,7 @@
     /// What a server says over a WebSocket.
     enum Event: Hashable {
       case text(String)
+      case batch([UInt8])
       case ping
       case pong([UInt8])
       case close(UInt16?, String)
@@ -37,6 +38,13 @@
 
     init(_ descriptor: Int32) {
       self.descriptor = descriptor
+    }
+
+    /// Takes binary messages from now on, and no text.
+    func expectBatches() {
+      var limits = Self.limits
+      limits.payload = .binary
+      decoder = WebSocketDecoder(role: .client, limits: limits)
     }
 
     deinit {
@@ -190,6 +198,14 @@
       }
     }
 
+    /// The next that the server has said as far as it is there; reads once, and does not wait.
+    func nextIfWhole() throws -> Event? {
+      if let event = decoded() { return event }
+      var poller = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      guard poll(&poller, 1, 0) == 1 else { return nil }
+      return try read() == 0 ? .end : decoded()
+    }
+
     /// The next text.
     func text() throws -> String {
       let event = try next()
@@ -210,7 +226,7 @@
         var span = bytes.mutableBytes
         func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
         switch decoder.next(in: &span, at: &offset) {
-        case .text(let range): return .text(text(range))
+        case .text(let range): return decoder.payload == .binary ? .batch(Array(bytes[range])) : .text(text(range))
         case .fragmentedText: return .text(String(decoding: decoder.takeMessage(), as: UTF8.self))
         case .ping: return .ping
         case .pong(let range): return .pong(Array(bytes[range]))

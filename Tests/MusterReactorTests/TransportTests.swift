@@ -121,6 +121,7 @@
         String(decoding: RawSocket.upgradeHead(fields: ["Origin: http://elsewhere"]), as: UTF8.self),
         String(decoding: RawSocket.upgradeHead(fields: ["Content-Length: 0"]), as: UTF8.self),
         String(decoding: RawSocket.upgradeHead(fields: ["Sec-WebSocket-Protocol: other"]), as: UTF8.self),
+        String(decoding: RawSocket.upgradeHead(fields: ["Sec-WebSocket-Protocol: muster.relay.v1, muster.v1"]), as: UTF8.self),
       ])
     func elsewhere(request: String) async throws {
       try await TransportHarness.run(threads: 1) { harness in
@@ -148,8 +149,8 @@
         #expect(place.upgrade(AddressKey(ipv4: 0x7f00_0001)) == nil)
         let hello = RawSocket.frame(.text, Array(#"{"op":"hello","id":1,"user":"ann"}"#.utf8))
         harness.transport.adopt(
-          descriptor, peer: Peer(address: "127.0.0.1"), answer: Array("HTTP/1.1 101 Switching\r\n\r\n".utf8), leftover: hello,
-          place: try #require(place.surrender()))
+          descriptor, UpgradeGrant(peer: Peer(address: "127.0.0.1"), response: "HTTP/1.1 101 Switching\r\n\r\n"),
+          leftover: hello, place: try #require(place.surrender()))
         #expect(try client.nextHead().hasPrefix("HTTP/1.1 101 "))
         #expect(try client.text().hasPrefix(#"{"re":1,"ok":{"user":"ann""#))
         #expect(harness.transport.openSockets.webSockets == 1)

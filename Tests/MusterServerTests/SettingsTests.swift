@@ -173,6 +173,7 @@ struct SettingsProblemTests {
       ("listen", "7600", "is not an address"),
       ("session_lifetime", "10s", "shorter than session_idle_ttl"),
       ("message_bytes_max", "10", "is not within 1024 to 1048576"),
+      ("relay_message_bytes_max", "10", "is not within 1024 to 2097152"),
       ("outbound_bytes_low", "1000000", "is not within 1 to 65536"),
       ("origins", "example.com", "must be * or an origin"),
       ("namespaces.room.interval", "9s", "is not within"),

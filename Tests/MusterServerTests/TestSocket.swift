@@ -21,6 +21,7 @@ final class TestSocket: @unchecked Sendable {
   /// What a server says over a WebSocket.
   enum Event: Hashable {
     case text(String)
+    case batch([UInt8])
     case ping
     case pong([UInt8])
     case close(UInt16?, String)
@@ -72,6 +73,13 @@ final class TestSocket: @unchecked Sendable {
     return try await channel.executeThenClose { inbound, outbound in
       try await body(TestSocket(channel.channel, inbound, outbound))
     }
+  }
+
+  /// Takes binary messages from now on, and no text.
+  func expectBatches() {
+    var limits = Self.limits
+    limits.payload = .binary
+    decoder = WebSocketDecoder(role: .client, limits: limits)
   }
 
   // MARK: Out
@@ -178,6 +186,7 @@ final class TestSocket: @unchecked Sendable {
       }
       defer { bytes.removeFirst(offset) }
       switch event {
+      case .text(let range) where decoder.payload == .binary: return .batch(Array(bytes[range]))
       case .text(let range): return .text(String(decoding: bytes[range], as: UTF8.self))
       case .ping: return .ping
       case .pong(let range): return .pong(Array(bytes[range]))
@@ -194,7 +203,7 @@ final class TestSocket: @unchecked Sendable {
     while true {
       switch try await next() {
       case .text(let text) where text.contains(part): return text
-      case .text, .ping, .pong: continue
+      case .text, .batch, .ping, .pong: continue
       case let event: throw Unexpected(description: "\(event) instead of \(part)")
       }
     }
@@ -205,7 +214,7 @@ final class TestSocket: @unchecked Sendable {
     while true {
       let event = try await next()
       switch event {
-      case .text, .ping, .pong: continue
+      case .text, .batch, .ping, .pong: continue
       case .close, .end: return event
       }
     }

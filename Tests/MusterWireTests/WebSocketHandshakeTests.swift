@@ -48,14 +48,16 @@ import Testing
     }
   }
 
-  @Test("muster.v1 is answered when it is among the offered subprotocols, and nothing else is")
+  @Test("the first of ours that is among the offered subprotocols is answered, and nothing else is")
   func subprotocol() throws {
     let examples: [(String?, String?)] = [
       (nil, nil), ("muster.v1", "muster.v1"), ("chat, muster.v1 ,superchat", "muster.v1"), ("chat", nil), ("MUSTER.V1", nil),
-      ("muster.v10", nil), ("", nil),
+      ("muster.v10", nil), ("", nil), ("muster.relay.v1", "muster.relay.v1"), ("muster.relay.v1, muster.v1", "muster.relay.v1"),
+      ("muster.v1,muster.relay.v1", "muster.v1"), ("muster.relay.v2", nil),
     ]
     for (offered, answered) in examples {
-      #expect(try WebSocketHandshake.answer(offer { $0.protocols = offered }).subprotocol == answered, "\(offered ?? "-")")
+      let acceptance = try WebSocketHandshake.answer(offer { $0.protocols = offered })
+      #expect(acceptance.subprotocol?.rawValue == answered, "\(offered ?? "-")")
     }
   }
 

@@ -80,19 +80,21 @@ extension ConnectionState {
   package mutating func kick(_ connection: ConnectionID, message: String, into actions: inout [ConnectionAction]) -> Bool {
     guard let slot = slot(of: connection) else { return false }
     let refusal = Refusal(.kicked, message.isEmpty ? nil : message)
-    actions.append(.push(.ended(.kicked, message: refusal.message), [connection]))
+    if rows[slot].phase != .relay { actions.append(.push(.ended(.kicked, message: refusal.message), [connection])) }
     actions.append(.close(connection, refusal))
     forget(slot, .lost, into: &actions)
     return true
   }
 
   /// Lets nobody in any more and tells everybody when to come back: a random moment within `spread`.
+  ///
+  /// A relay is told by the refusal of its next batch.
   package mutating func beginDraining(
     reason: String, spread: Duration, random: any RandomSource, into actions: inout [ConnectionAction]
   ) {
     isDraining = true
     let range = UInt64(max(1, spread.milliseconds))
-    for connection in connections {
+    for connection in connections where slot(of: connection).map({ rows[$0].phase != .relay }) ?? false {
       let delay = Int(random.next() % range)
       actions.append(.push(.reconnect(afterMilliseconds: delay, reason: reason), [connection]))
     }

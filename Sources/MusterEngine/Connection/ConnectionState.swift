@@ -203,7 +203,8 @@ extension ConnectionState {
   mutating func refuse(_ slot: Slot, _ id: RequestID, _ refusal: Refusal, into actions: inout [ConnectionAction]) {
     let connection = connection(in: slot)
     counters.refused += 1
-    actions.append(.send(.refused(refusal), id, connection))
+    // A relay reads batches only; the close says it, too.
+    if rows[slot].phase != .relay { actions.append(.send(.refused(refusal), id, connection)) }
     actions.append(.close(connection, refusal))
     forget(slot, .lost, into: &actions)
   }

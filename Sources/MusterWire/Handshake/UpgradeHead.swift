@@ -5,7 +5,7 @@
 /// and has no errors.
 ///
 /// Taken is a whole head of `GET <path>[?query] HTTP/1.1`, each line ended by CR LF, of printable ASCII and tabs, without folded
-/// lines, in which none of the fields that matter stands twice, and which has no body.
+/// lines, in which none of the fields that matter stands twice, and which has no body. A relay is nothing usual, and declined.
 package struct UpgradeHead: Sendable, Hashable {
   /// Where the value of a field stands, without the white space around it; empty when there is none.
   package struct Field: Sendable, Hashable {
@@ -27,7 +27,7 @@ package struct UpgradeHead: Sendable, Hashable {
   package fileprivate(set) var cookie = Field()
   /// `Sec-WebSocket-Key`, which has been checked.
   package fileprivate(set) var key = Field()
-  /// Whether ``WebSocketHandshake/subprotocol`` was offered; with other offers only, the request is declined.
+  /// Whether ``Subprotocol/client`` is the first of ours that was offered; with other offers only, the request is declined.
   package fileprivate(set) var offersSubprotocol = false
 
   /// The most fields of a head.
@@ -202,17 +202,19 @@ private struct UpgradeHeadReader {
   private func offersSubprotocol(_ value: Range<Int>) -> Bool {
     var start = value.lowerBound
     while let element = element(of: value, from: &start) {
-      if element.count == Self.subprotocol.utf8CodeUnitCount,
-        zip(element, 0...).allSatisfy({ bytes[$0] == Self.subprotocol.utf8Start[$1] })
-      {
-        return true
-      }
+      if isEqual(element, Self.client) { return true }
+      if isEqual(element, Self.relay) { return false }
     }
     return false
   }
 
-  /// The same name as ``WebSocketHandshake/subprotocol``, as bytes.
-  private static var subprotocol: StaticString { "muster.v1" }
+  /// The names of ``Subprotocol``, as bytes.
+  private static var client: StaticString { "muster.v1" }
+  private static var relay: StaticString { "muster.relay.v1" }
+
+  private func isEqual(_ range: Range<Int>, _ name: StaticString) -> Bool {
+    range.count == name.utf8CodeUnitCount && zip(range, 0...).allSatisfy { bytes[$0] == name.utf8Start[$1] }
+  }
 
   /// The next element of a comma-separated list, without the white space around it.
   private func element(of list: Range<Int>, from start: inout Int) -> Range<Int>? {

@@ -1,7 +1,7 @@
 /// The opening handshake of RFC 6455, section 4, on plain values: no HTTP library is needed to decide it.
 package enum WebSocketHandshake {
-  /// The one subprotocol that is spoken.
-  package static let subprotocol = "muster.v1"
+  /// The subprotocol of clients.
+  package static let subprotocol = Subprotocol.client.rawValue
   /// The one version that is spoken.
   package static let version = "13"
 
@@ -36,7 +36,7 @@ package enum WebSocketHandshake {
     /// The value of `Sec-WebSocket-Accept`.
     package var accept: String
     /// The value of `Sec-WebSocket-Protocol`; `nil` leaves the header out.
-    package var subprotocol: String?
+    package var subprotocol: Subprotocol?
   }
 
   /// Why a request cannot become a WebSocket.
@@ -69,7 +69,8 @@ package enum WebSocketHandshake {
 
   /// Decides an offer.
   ///
-  /// A client that offers subprotocols but not ours is let in without one; a browser then closes by itself.
+  /// The first of ours that is offered is taken. A client that offers subprotocols but none of ours is let in without one; a
+  /// browser then closes by itself.
   package static func answer(_ offer: Offer) throws(Rejection) -> Acceptance {
     guard offer.method == "GET" else { throw .wrongMethod }
     guard tokens(offer.upgrade).contains(where: { isSame($0, "websocket") }),
@@ -77,8 +78,8 @@ package enum WebSocketHandshake {
     else { throw .notAnUpgrade }
     guard offer.version == version else { throw .unsupportedVersion }
     guard let key = offer.key, Base64.decode(key)?.count == 16 else { throw .invalidKey }
-    let isOffered = tokens(offer.protocols).contains { $0 == subprotocol }
-    return Acceptance(accept: accept(key: key), subprotocol: isOffered ? subprotocol : nil)
+    let subprotocol = tokens(offer.protocols).lazy.compactMap { Subprotocol(rawValue: String($0)) }.first
+    return Acceptance(accept: accept(key: key), subprotocol: subprotocol)
   }
 
   /// The value of `Sec-WebSocket-Accept` that proves that a key was understood.

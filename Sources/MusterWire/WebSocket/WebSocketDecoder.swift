@@ -98,7 +98,8 @@ package struct WebSocketDecoder: Sendable {
   private var tinyFragments: UInt16 = 0
   private var utf8 = UTF8Validator()
   private let role: Role
-  private let payload: Payload
+  /// Which data messages are taken.
+  package let payload: Payload
   private var phase = Phase.betweenMessages
 
   /// Begins behind the handshake.
@@ -119,9 +120,10 @@ package struct WebSocketDecoder: Sendable {
 
   /// How long the frame that begins at an offset is; as long as its head is not there, how much is needed to say more.
   ///
-  /// For a transport that keeps the beginning of a long frame. A frame that breaks the rules counts as two bytes.
-  package static func frameBytes(_ bytes: RawSpan, at offset: Int, role: Role = .server) -> Int {
-    switch WebSocketFrameHeader.parse(bytes, at: offset, isMasked: role == .server) {
+  /// For a transport that keeps the beginning of a long frame. A frame that breaks the rules counts as two bytes; one that is too
+  /// large is as long as it says, so what ``next(in:at:)`` has not let pass is not to be waited for.
+  package func frameBytes(_ bytes: RawSpan, at offset: Int) -> Int {
+    switch WebSocketFrameHeader.parse(bytes, at: offset, isMasked: role == .server, payload: payload) {
     case .needs(let count): count
     case .violation: 2
     case .header(let header): header.headBytes + header.payloadBytes

@@ -195,6 +195,19 @@ struct RelayTests {
     #expect(relay.answer(to: ids[0]) == .heartbeats(unknown: [0]))
     harness.connections(0) { $0.beginDraining(reason: "stop", spread: .seconds(1)) }
     #expect(relay.ask(.heartbeats([SessionID(high: 1, low: 2)])) == .refused(.drain))
+    harness.connections(0) { $0.finishDraining() }
+    #expect(harness.sinks[0][relay.connection].closing?.refusal?.code == .drain)
+    #expect(harness.sinks[0][relay.connection].told.isEmpty, "a relay reads batches only")
+  }
+
+  @Test("a relay that is kicked is closed, and told nothing else")
+  func kicked() throws {
+    let harness = EngineHarness(planes: 1)
+    let relay = try Relay(harness)
+    let wasThere = harness.connections(0) { [connection = relay.connection] in $0.kick(connection, message: "out") }
+    #expect(wasThere)
+    #expect(harness.sinks[0][relay.connection].closing?.refusal == Refusal(.kicked, "out"))
+    #expect(harness.sinks[0][relay.connection].told.isEmpty)
   }
 
   @Test("a relay that goes while its batch is carried out leaves nothing behind")
@@ -217,6 +230,7 @@ struct RelayTests {
     #expect(harness.sinks[0][relay.connection].pings == 1)
     harness.advance(.seconds(2))
     #expect(harness.sinks[0][relay.connection].closing?.refusal?.code == .heartbeatTimeout)
+    #expect(harness.sinks[0][relay.connection].told.isEmpty)
   }
 
   @Test("who is no relay cannot send batches, and who has said hello cannot become one")
