@@ -240,7 +240,7 @@
           try relay.send(bytes: batch(id % 2 == 0 ? longOpens(count, "u\(id)") : strangers(10_000), id: id))
           switch try relay.reply().reply {
           case .opens(let results): opened += results.count { if case .success = $0 { true } else { false } }
-          case .heartbeats(let positions): unknown += positions.count
+          case .heartbeats(let positions, _): unknown += positions.count
           case let reply: Issue.record("\(reply)")
           }
         }
