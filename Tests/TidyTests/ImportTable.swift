@@ -51,8 +51,8 @@ struct ImportTable: Sendable {
     // L3: assembly, and the load generator beside it.
     "MusterServer": Row(
       ours: [
-        "MusterAccess", "MusterEdge", "MusterEngine", "MusterGateway", "MusterHTTP", "MusterModel", "MusterReactor",
-        "MusterStorage", "MusterWire",
+        "MusterAccess", "MusterEdge", "MusterEngine", "MusterGateway", "MusterHTTP", "MusterJSON", "MusterModel",
+        "MusterReactor", "MusterStorage", "MusterWire",
       ],
       others: [
         "Configuration", "Crypto", "Hummingbird", "HummingbirdCore", "Logging", "ServiceLifecycle", "Synchronization",

@@ -32,7 +32,8 @@ struct TreeTests {
 
   @Test("every target is in the import table, and every row of the table is a target")
   func tableIsComplete() {
-    let targets = tree.entries(of: "Sources") + tree.entries(of: "Tests")
+    // The one target elsewhere, beside the thresholds that it is measured against.
+    let targets = tree.entries(of: "Sources") + tree.entries(of: "Tests") + ["Budgets"]
     for target in targets {
       #expect(ImportTable.muster.row(of: target) != nil, "the target \(target) is not in the import table")
     }

@@ -155,11 +155,7 @@ package struct EngineLoad: ~Copyable {
       idleTTL: configuration.sessionIdleTTL, resumeWindow: configuration.resumeWindow)
   }
 
-  private static func nanoseconds() -> UInt64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-  }
+  private static func nanoseconds() -> UInt64 { MonotonicTime.now().nanoseconds }
 
   private static func privateBytes() -> Int? {
     guard let rollup = ServerProcess.text(of: "/proc/self/smaps_rollup"),

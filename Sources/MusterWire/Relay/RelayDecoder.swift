@@ -113,6 +113,7 @@ package enum RelayDecoder {
       let start = offset
       offset += count * RelayFormat.sessionBytes
       let bytes = bytes
+      // SAFETY: each of the `count` places is initialised once, from bytes whose length was checked above.
       return [SessionID](unsafeUninitializedCapacity: count) { room, initialized in
         for index in 0..<count {
           let place = start + index * RelayFormat.sessionBytes
