@@ -139,11 +139,15 @@ class Client:
 
     async def join(self, channel, meta):
         """Joins, and keeps a view from then on."""
+        # The reply is the new beginning; what comes right behind it must not meet an old view.
+        self.views.pop(channel, None)
         snapshot = await self.ok("join", channel=channel, meta=meta)
         self.views[channel] = View(snapshot)
         for message in self.inbox:
             if message.get("ev") == "diff" and message["channel"] == channel:
                 self.views[channel].apply(message)
+            if message.get("ev") == "snapshot" and message["channel"] == channel and message["seq"] > snapshot["seq"]:
+                self.views[channel].reset(message)
         return snapshot
 
     async def sees(self, channel, what, wanted):

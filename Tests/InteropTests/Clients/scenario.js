@@ -126,10 +126,16 @@
     }
 
     async join(channel, meta = {}) {
+      // The reply is the new beginning; what comes right behind it must not meet an old view.
+      this.views.delete(channel);
       const snapshot = await this.ok('join', { channel, meta });
       this.views.set(channel, new View(snapshot));
+      // What came right behind the reply came before there was a view to take it; the inbox also holds what came long before.
+      const view = this.views.get(channel);
       for (const message of this.inbox) {
-        if (message.channel === channel && message.ev === 'diff') this.views.get(channel).apply(message);
+        if (message.channel !== channel || message.seq <= view.seq) continue;
+        if (message.ev === 'diff') view.apply(message);
+        if (message.ev === 'snapshot') view.reset(message);
       }
       return snapshot;
     }
