@@ -141,14 +141,11 @@ class Client:
         """Joins, and keeps a view from then on."""
         # The reply is the new beginning; what comes right behind it must not meet an old view.
         self.views.pop(channel, None)
-        snapshot = await self.ok("join", channel=channel, meta=meta)
-        self.views[channel] = View(snapshot)
-        for message in self.inbox:
-            if message.get("ev") == "diff" and message["channel"] == channel:
-                self.views[channel].apply(message)
-            if message.get("ev") == "snapshot" and message["channel"] == channel and message["seq"] > snapshot["seq"]:
-                self.views[channel].reset(message)
-        return snapshot
+        joined = await self.ok("join", channel=channel, meta=meta)
+        view = self.views[channel] = View(joined)
+        for message in [m for m in self.inbox if m.get("channel") == channel and m.get("ev") in ("diff", "snapshot")]:
+            if message["seq"] > view.seq: (view.apply if message["ev"] == "diff" else view.reset)(message)
+        return joined
 
     async def sees(self, channel, what, wanted):
         """Waits until the view of a channel is as wanted."""
