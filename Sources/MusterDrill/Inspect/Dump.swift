@@ -82,7 +82,7 @@ extension JSONWriter {
     endObject()
   }
 
-  fileprivate mutating func members(of record: LogRecord) {
+  fileprivate mutating func members(of record: LoggedMutation) {
     pair("type", string: "record")
     pair("lsn", integer: record.lsn.rawValue)
     pair("at_ms", integer: record.wall.milliseconds)

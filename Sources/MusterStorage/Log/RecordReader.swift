@@ -1,18 +1,5 @@
 package import MusterEngine
-package import MusterModel
-
-/// One record of the log, with its position.
-package struct LogRecord: Sendable, Hashable {
-  package var lsn: LSN
-  package var wall: WallTime
-  package var mutation: Mutation
-
-  package init(lsn: LSN, wall: WallTime, mutation: Mutation) {
-    self.lsn = lsn
-    self.wall = wall
-    self.mutation = mutation
-  }
-}
+import MusterModel
 
 /// Why bytes are no record.
 package enum CodecError: Error, Sendable, Hashable {
@@ -42,7 +29,7 @@ package struct RecordReader {
   }
 
   /// The next record; `nil` behind the last one.
-  package mutating func next() throws(CodecError) -> LogRecord? {
+  package mutating func next() throws(CodecError) -> LoggedMutation? {
     guard recordsLeft > 0 else {
       try fields.expectPadding()
       return nil
@@ -57,7 +44,7 @@ package struct RecordReader {
       lsn = LSN(lsn.rawValue + 1)
       recordsLeft -= 1
     }
-    return LogRecord(lsn: lsn, wall: wall, mutation: mutation)
+    return LoggedMutation(lsn: lsn, wall: wall, mutation: mutation)
   }
 
   private mutating func mutation(_ tag: UInt16) throws(CodecError) -> Mutation {

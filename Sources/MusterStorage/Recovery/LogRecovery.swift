@@ -20,7 +20,7 @@ package struct LogRecovery {
   var report = LogRecoveryReport()
   /// The record that comes next.
   private var expected = LSN(1)
-  private var batch: [LogRecord] = []
+  private var batch: [LoggedMutation] = []
   /// From where in the last segment nothing says that it is durable, and where its groups end.
   private var unclaimed = 0..<0
 

@@ -44,7 +44,7 @@ package struct LogStart: Sendable, Hashable {
 /// What recovery hands over, in the order of the log.
 package enum RecoveredPart: Sendable, Hashable {
   /// At most ``LogRecovery/batchRecordsMax`` records that are not covered by the snapshot, without gaps.
-  case records([LogRecord])
+  case records([LoggedMutation])
   /// Records that are gone, in salvage only: what follows may name sessions that nobody has heard of.
   case lost(ClosedRange<LSN>)
 }

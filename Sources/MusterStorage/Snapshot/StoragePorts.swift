@@ -56,10 +56,9 @@ struct ReplayFeed {
       settle()
       guard failure == nil else { return }
       let delivery = Delivery<Result<RecoveryCounts, RecoveryError>>()
-      let logged = batch.map { LoggedMutation(lsn: $0.lsn, wall: $0.wall, mutation: $0.mutation) }
       Task { [engine, fuzzyThrough, hasGaps] in
         do {
-          delivery.deliver(.success(try await engine.replay(logged, fuzzyThrough: fuzzyThrough, hasGaps: hasGaps)))
+          delivery.deliver(.success(try await engine.replay(batch, fuzzyThrough: fuzzyThrough, hasGaps: hasGaps)))
         } catch let error as RecoveryError {
           delivery.deliver(.failure(error))
         } catch {

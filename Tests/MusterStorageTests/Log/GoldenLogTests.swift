@@ -52,7 +52,7 @@ struct GoldenLogTests {
     for name in try FileManager.default.contentsOfDirectory(atPath: directory.path) where name.hasSuffix(".wal") {
       disk.plant(name, Array(try Data(contentsOf: directory.appending(path: name))))
     }
-    var records: [LogRecord] = []
+    var records: [LoggedMutation] = []
     var recovery = LogRecovery(on: disk)
     let report = try recovery.run { if case .records(let batch) = $0 { records += batch } }
     #expect(report.segmentsFound == 2)

@@ -15,7 +15,7 @@ struct MutationCodecTests {
       let buffer = RecordBuffer.holding([(mutation, wall)])
       #expect(buffer.count - LogFormat.groupHeaderBytes == MutationCodec.recordBytes(of: mutation))
       let records = try RecordReader.all(of: buffer.body, records: 1, firstLSN: LSN(UInt64(index + 1)))
-      try #require(records == [LogRecord(lsn: LSN(UInt64(index + 1)), wall: wall, mutation: mutation)])
+      try #require(records == [LoggedMutation(lsn: LSN(UInt64(index + 1)), wall: wall, mutation: mutation)])
     }
   }
 
@@ -122,9 +122,9 @@ extension RecordBuffer {
 }
 
 extension RecordReader {
-  static func all(of body: [UInt8], records: Int, firstLSN: LSN) throws(CodecError) -> [LogRecord] {
+  static func all(of body: [UInt8], records: Int, firstLSN: LSN) throws(CodecError) -> [LoggedMutation] {
     var reader = RecordReader(body, body: 0..<body.count, records: records, firstLSN: firstLSN)
-    var all: [LogRecord] = []
+    var all: [LoggedMutation] = []
     while let record = try reader.next() { all.append(record) }
     return all
   }
