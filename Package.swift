@@ -122,7 +122,7 @@ let package = Package(
     .target(
       name: "MusterBench",
       dependencies: [
-        "CLinux", "MusterEngine", "MusterModel", "MusterJSON", "MusterWire",
+        "CLinux", "MusterEngine", "MusterModel", "MusterJSON", "MusterStorage", "MusterWire",
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],
       swiftSettings: settings
@@ -157,7 +157,8 @@ let package = Package(
       swiftSettings: settings
     ),
     .testTarget(
-      name: "MusterBenchTests", dependencies: ["CLinux", "MusterBench", "MusterJSON", "MusterModel", "MusterWire"],
+      name: "MusterBenchTests",
+      dependencies: ["CLinux", "MusterBench", "MusterEngine", "MusterJSON", "MusterModel", "MusterWire"],
       swiftSettings: settings),
     .testTarget(
       name: "MusterDrillTests", dependencies: ["MusterDrill", "MusterEngine", "MusterJSON", "MusterModel", "MusterStorage"],

@@ -29,7 +29,10 @@ struct BenchChildren: ParsableArguments {
   }
 
   /// The command as it was given.
-  var command: String { "muster " + CommandLine.arguments.dropFirst().joined(separator: " ") }
+  var command: String { Self.command }
+
+  /// The same, for commands that have other options.
+  static var command: String { "muster " + CommandLine.arguments.dropFirst().joined(separator: " ") }
 
   /// Writes files of one result: the suffix of each and its text.
   ///
