@@ -14,6 +14,7 @@ struct UpgradeTests {
     #expect(result.outcome == .kept, "\(result.losses) \(result.troubles)")
     #expect(result.acknowledged == 5)
     #expect(result.recoveries.count == 2, "once from the old format, and once from what became of it")
+    #expect(result.notes.first == .init("directories", "directories", .integer(1)))
   }
 
   @Test("lost when a counter differs or is not there, with both values")
@@ -52,6 +53,8 @@ struct UpgradeTests {
     try FileTree.makeDirectory("\(directory)/golden/format-v1")
     try FileTree.write(Array(expected.utf8), to: "\(directory)/golden/format-v1/expected.json")
     try FileTree.write([1, 2, 3], to: "\(directory)/golden/format-v1/data")
+    // Files for the tests of a reader: no server could start on them.
+    try FileTree.makeDirectory("\(directory)/golden/reader-v1")
     // It looks for its data directory on its command line, and ends with 65 where it should not start.
     let program = """
       #!/bin/sh
