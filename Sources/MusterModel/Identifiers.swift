@@ -25,7 +25,22 @@ package struct UserID: Sendable, Hashable {
   }
 
   /// The stable hash whose first 16 bits place the user on a shard.
-  package var placement: UInt16 { UInt16(truncatingIfNeeded: StableHash.hash(utf8) >> 48) }
+  package var placement: UInt16 {
+    // SAFETY: the bytes are only read, and within the call.
+    utf8.withUnsafeBytes { Self.placement(of: $0) }
+  }
+
+  /// The placement of an id that lies somewhere as bytes.
+  package static func placement(of utf8: UnsafeRawBufferPointer) -> UInt16 {
+    // SAFETY: the bytes are only read, and within the call.
+    UInt16(truncatingIfNeeded: StableHash.hash(utf8) >> 48)
+  }
+
+  /// Whether bytes are an id, under the rules of ``init(utf8:)``.
+  package static func isValid(_ utf8: UnsafeRawBufferPointer) -> Bool {
+    // SAFETY: the bytes are only read, and within the call.
+    Name.isValid(utf8, bytesMax: bytesMax)
+  }
 
   /// The id as text, for messages and logs.
   package var text: String { String(decoding: utf8, as: UTF8.self) }
@@ -67,10 +82,19 @@ package struct ChannelName: Sendable, Hashable {
 /// What a name from outside must satisfy.
 private enum Name {
   static func isValid(_ utf8: [UInt8], bytesMax: Int) -> Bool {
+    // SAFETY: the bytes are only read, and within the call.
+    utf8.withUnsafeBytes { isValid($0, bytesMax: bytesMax) }
+  }
+
+  static func isValid(_ utf8: UnsafeRawBufferPointer, bytesMax: Int) -> Bool {
     guard !utf8.isEmpty, utf8.count <= bytesMax else { return false }
-    guard utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else { return false }
+    var all: UInt8 = 0
+    for byte in utf8 {
+      guard byte >= 0x20, byte != 0x7f else { return false }
+      all |= byte
+    }
     // Most names are ASCII, and need no second look.
-    return utf8.allSatisfy { $0 < 0x80 } || String(validating: utf8, as: UTF8.self) != nil
+    return all < 0x80 || String(validating: utf8, as: UTF8.self) != nil
   }
 }
 

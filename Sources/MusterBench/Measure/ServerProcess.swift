@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// What a process had used at one moment.

@@ -22,10 +22,12 @@ final class BenchedEngine: Sendable {
       journal: journal, random: SystemRandom())
   }
 
+  /// Ends the threads and waits for them, so that the engine's memory goes with the last reference to it; once.
   func stop() {
     engine.stop()
     // Those that were never started hold no turn, but have a thread.
     for executor in executors { executor.stop() }
+    for executor in executors { executor.join() }
   }
 
   /// What all planes took of the processor so far, in nanoseconds.

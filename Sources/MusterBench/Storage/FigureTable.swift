@@ -158,7 +158,7 @@ package struct FigureBudget: Sendable {
   package static func markdown(_ budgets: [FigureBudget]) -> String {
     var lines = ["| what | budget | measured | kept |", "| --- | --- | --- | --- |"]
     for budget in budgets {
-      let verdict = budget.isKept.map { $0 ? "yes" : "**no**" } ?? "not measured"
+      let verdict = budget.isKept.map { $0 ? "yes" : "**no**" } ?? (budget.measured == nil ? "not measured" : "–")
       lines.append("| \(budget.what) | \(budget.bound) | \(budget.measured ?? "–") | \(verdict) |")
     }
     return lines.joined(separator: "\n") + "\n"

@@ -20,6 +20,16 @@ package struct LogComparison: Sendable {
       }
     }
 
+    /// Its name beside a line of a plot, for which there is little room.
+    func label(_ peer: Peer) -> String {
+      guard peer == .redis else { return "\(peer.title), \(rawValue)" }
+      switch self {
+      case .commit: return "Redis, always"
+      case .interval: return "Redis, everysec"
+      case .none: return "Redis, no AOF"
+      }
+    }
+
     /// What Redis is told, and how it calls that.
     var redis: (arguments: [String], title: String) {
       switch self {

@@ -130,7 +130,7 @@ package struct LogResult: Sendable {
             else { return nil }
             return .init(x: clients, y: spread.median, low: spread.min, high: spread.max)
           }
-          if !points.isEmpty { lines.append(.init(name: Self.title(peer, mode), points: points)) }
+          if !points.isEmpty { lines.append(.init(name: mode.label(peer), points: points)) }
         }
       }
       guard lines.contains(where: { $0.points.count > 1 }) else { return nil }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import MusterEngine
 import Synchronization
@@ -5,7 +6,8 @@ import Synchronization
 /// The thread of one plane without sockets, which knows how long its turns take.
 ///
 /// ### Isolation
-/// Callable from any thread. ``stop()`` ends the thread; without it, it lives as long as the process.
+/// Callable from any thread. ``stop()`` ends the thread, and ``join()`` waits for its end; without them it lives as long as the
+/// process.
 // SAFETY: all state is touched under the mutex, which lives as long as this object, or is atomic.
 final class TurnExecutor: PlaneExecutor, @unchecked Sendable {
   /// The longest turn since somebody asked, in nanoseconds.
@@ -30,6 +32,7 @@ final class TurnExecutor: PlaneExecutor, @unchecked Sendable {
   private let news: UnsafeMutablePointer<pthread_cond_t>
   private var state = State()
   private let thread = Atomic<UInt>(0)
+  private var handle = pthread_t()
   private let spent = Atomic<UInt64>(0)
 
   init() {
@@ -39,17 +42,15 @@ final class TurnExecutor: PlaneExecutor, @unchecked Sendable {
     news = .allocate(capacity: 1)
     news.initialize(to: pthread_cond_t())
     pthread_cond_init(news, nil)
-    var thread = pthread_t()
     // SAFETY: the context is this executor, retained once for the thread, which takes the reference over as its first act.
     let context = Unmanaged.passRetained(self).toOpaque()
     let result = pthread_create(
-      &thread, nil,
+      &handle, nil,
       { context in
         if let context { Unmanaged<TurnExecutor>.fromOpaque(context).takeRetainedValue().run() }
         return nil
       }, context)
     precondition(result == 0, "a thread could not be made: error \(result)")
-    pthread_detach(thread)
   }
 
   deinit {
@@ -96,6 +97,11 @@ final class TurnExecutor: PlaneExecutor, @unchecked Sendable {
 
   func stop() {
     change { $0.isStopped = true }
+  }
+
+  /// Waits until the thread has ended, and has let go of the engine; once, behind ``stop()``.
+  func join() {
+    pthread_join(handle, nil)
   }
 
   private var isOnThread: Bool { thread.load(ordering: .relaxed) == UInt(pthread_self()) }

@@ -77,8 +77,12 @@ extension PresenceEngine {
         let frames =
           source.planes == planes.count
           ? [source.frames(of: plane.index)] : (0..<source.planes).map { source.frames(of: $0) }
+        let sessions =
+          source.planes == planes.count
+          ? source.sessions(of: plane.index) : (0..<source.planes).reduce(0) { $0 + source.sessions(of: $1) } / planes.count
         group.addTask { [clock] in
           var counts = RecoveryCounts()
+          await plane.sessions.reserve(sessions: sessions)
           for frames in frames {
             for first in stride(from: frames.lowerBound, to: frames.upperBound, by: Self.framesAtOnce) {
               let some = first..<min(first + Self.framesAtOnce, frames.upperBound)

@@ -15,7 +15,10 @@ package struct Placement: Sendable, Hashable {
   /// The number behind the last plane: replies to the control plane go there.
   package var desk: Int { planes }
 
-  package func plane(of user: UserID) -> Int { Int(user.placement) % planes }
+  package func plane(of user: UserID) -> Int { plane(ofBits: user.placement) }
+
+  /// The plane of a user, or of a session, with these placement bits.
+  package func plane(ofBits bits: UInt16) -> Int { Int(bits) % planes }
 
   package func plane(of session: SessionID) -> Int { Int(session.placement) % planes }
 

@@ -179,7 +179,7 @@ struct UserRow {
   var kind = UserKind.member
   /// What others are told: the last published aggregate.
   var shownStatus = Status.offline
-  var shownDevices: DeviceSet = []
+  var shownDevices = DeviceSet()
   var shownText = BlobRef.none
   var firstSession = Slot.none
   var lastSession = Slot.none

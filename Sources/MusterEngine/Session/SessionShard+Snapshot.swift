@@ -107,6 +107,11 @@ package struct ShardRecovery: Sendable, Hashable {
 }
 
 extension SessionShard {
+  /// Makes room for so many sessions, before the first is loaded.
+  func reserve(sessions: Int) {
+    state.reserve(sessions: sessions)
+  }
+
   /// Loads what is for this shard of some frames.
   func load(
     _ frames: Range<Int>, of source: any SnapshotSource, moment: Moment

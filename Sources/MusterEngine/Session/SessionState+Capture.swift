@@ -83,7 +83,7 @@ struct PageCapture: ~Copyable {
 /// Writing pages. A page holds whole users with all their sessions, as they are at this moment.
 ///
 /// Column after column rather than user after user: each pass reads one table, so the processor waits for many rows of it at once
-/// instead of for one after another.
+/// instead of for one after another. What is called for every row is inlined: a call that borrows the state would copy it.
 extension SessionState {
   /// Puts the next users into a page.
   ///
@@ -116,11 +116,13 @@ extension SessionState {
     return (page, capture.sessions.count)
   }
 
+  @inline(__always)
   private func hasRoom(_ capture: borrowing PageCapture) -> Bool {
     capture.columns.count(.user) < capture.rows && capture.sessions.count < capture.rows
   }
 
   /// A user who is known by a folded session has nothing else.
+  @inline(__always)
   private func captureFolded(_ session: Slot, _ capture: inout PageCapture) {
     let row = sessions.rows[session]
     captureID(row.userID, &capture)
@@ -131,6 +133,7 @@ extension SessionState {
     capture.sessions.append(session)
   }
 
+  @inline(__always)
   private func captureID(_ id: BlobRef, _ capture: inout PageCapture) {
     // SAFETY: the id is copied within the call.
     blobs.withBytes(of: id) { id in
@@ -139,6 +142,7 @@ extension SessionState {
     }
   }
 
+  @inline(__always)
   private func captureUser(_ user: Slot, _ capture: inout PageCapture) {
     let row = users.rows[user]
     let override = users.overrides.isEmpty ? nil : users.overrides[user]
@@ -180,6 +184,7 @@ extension SessionState {
     }
   }
 
+  @inline(__always)
   private func captureRows(_ capture: inout PageCapture, at now: Moment) {
     for session in capture.sessions {
       let row = sessions.rows[session]
@@ -195,6 +200,7 @@ extension SessionState {
     }
   }
 
+  @inline(__always)
   private func captureParts(_ capture: inout PageCapture) {
     for session in capture.sessions {
       let parts = sessions[session]

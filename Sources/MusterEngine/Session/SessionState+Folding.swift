@@ -11,15 +11,20 @@ extension SessionState {
   ///
   /// A folded session has no timer for it. Last seen is cut to whole minutes, hence the minute.
   private var lastSeenOutlastsSessions: Bool {
-    configuration.lastSeenRetention >= configuration.sessionIdleTTL + .seconds(60)
+    // Inlined, as what uses it: a call that borrows the state would copy it.
+    @inline(__always) get {
+      configuration.lastSeenRetention >= configuration.sessionIdleTTL + .seconds(60)
+    }
   }
 
   /// Whether a new session of a user who is not known can be a row and nothing else.
+  @inline(__always)
   func canBeFolded(_ grant: SessionGrant) -> Bool {
     grant.text.isEmpty && canBeFolded(grant.status, idleTicks: grant.idleTTL.ticks, resumeTicks: grant.resumeWindow.ticks)
   }
 
   /// Whether a session with these properties, and nothing else, can be a row.
+  @inline(__always)
   func canBeFolded(_ status: Status, idleTicks: UInt32, resumeTicks: UInt32) -> Bool {
     lastSeenOutlastsSessions && Self.isPlain(status) && idleTicks == sessions.partsOfFolded.idleTicks
       && resumeTicks == sessions.partsOfFolded.resumeTicks
@@ -28,6 +33,7 @@ extension SessionState {
   /// An invisible session keeps what its user was before, which takes a row of the user's own.
   private static func isPlain(_ status: Status) -> Bool { status != .invisible && status != .offline }
 
+  @inline(__always)
   private func canBeFolded(_ session: Slot) -> Bool {
     let row = sessions.rows[session]
     let parts = sessions[session]
@@ -48,6 +54,19 @@ extension SessionState {
     row.fold(blobs.store(user.utf8), kind, lastSeenMinutes: lastSeenMinutes)
     guard let session = sessions.insert(row) else { preconditionFailure("a session was granted although the table is full") }
     users.insert(user, folded: session)
+    refreshFolded(session)
+    return session
+  }
+
+  /// The same for a user who is loaded, by the bytes of the id and their hash.
+  // SAFETY: the bytes are copied into the store at once.
+  mutating func insertFolded(
+    _ row: SessionRow, _ user: UnsafeRawBufferPointer, hash: UInt64, _ kind: UserKind, lastSeenMinutes: UInt32
+  ) -> Slot {
+    var row = row
+    row.fold(blobs.store(user), kind, lastSeenMinutes: lastSeenMinutes)
+    guard let session = sessions.insert(row) else { preconditionFailure("a session was loaded although the table is full") }
+    users.insert(hash: hash, folded: session)
     refreshFolded(session)
     return session
   }
@@ -153,6 +172,7 @@ extension SessionState {
   }
 
   /// The row of a session's user; `nil` when they are folded.
+  @inline(__always)
   func row(ofUserOf session: Slot) -> Slot? {
     sessions.rows[session].isFolded ? nil : sessions[session].user
   }

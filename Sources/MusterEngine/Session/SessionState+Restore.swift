@@ -18,14 +18,18 @@ extension SessionState {
       header = try ledger.columns.unpack(page)
     } catch { throw .page(error) }
     ledger.beginPage(through: header.through)
+    readAhead(header, &ledger)
     var cursor = PageCursor()
     var loaded = 0
-    for _ in 0..<header.users {
+    for row in 0..<header.users {
       do throws(PageDefect) {
         let user = try cursor.user(in: &ledger.columns)
-        if placement.plane(of: user.id) == shard, try makeRoom(for: user.id, newerThan: header.through, ledger) {
+        let hashes = ledger.hashes[row]
+        if placement.plane(ofBits: hashes.placement) == shard,
+          try makeRoom(for: user, hash: hashes.index, newerThan: header.through, ledger)
+        {
           loaded += user.sessions
-          try restore(user, &cursor, header, &ledger, at: now)
+          try restore(user, hashes, &cursor, header, &ledger, at: now)
         } else {
           cursor.skip(user, in: &ledger.columns)
         }
@@ -35,15 +39,48 @@ extension SessionState {
     return loaded
   }
 
+  /// Makes room for so many sessions, and as many users, in a state that has none.
+  mutating func reserve(sessions count: Int) {
+    sessions.reserve(count)
+    users.reserve(count)
+  }
+
+  /// Hashes the ids of a page, and reads where in the indexes they belong.
+  ///
+  /// Users and sessions come in no order that memory likes. One after another each would wait for it four times; all of a page
+  /// together share the waits.
+  private mutating func readAhead(_ header: PageHeader, _ ledger: inout RecoveryLedger) {
+    ledger.hashes.removeAll(keepingCapacity: true)
+    var glanced: UInt64 = 0
+    var offset = 0
+    for row in 0..<header.users {
+      let length = Int(ledger.columns[.userIDBytes][row])
+      // SAFETY: the lengths add up to the bytes there are (I1 of the columns), and nothing is added meanwhile.
+      let id = ledger.columns[.userIDs].bytes(at: offset, count: length)
+      offset += length
+      let hash = StableHash.hash(id, key: users.key)
+      ledger.hashes.append((hash, UserID.placement(of: id)))
+      glanced ^= users.index.glance(hash)
+    }
+    for row in 0..<header.sessions {
+      let id = SessionID(
+        high: UInt64(bitPattern: ledger.columns[.sessionHigh][row]), low: UInt64(bitPattern: ledger.columns[.sessionLow][row]))
+      glanced ^= sessions.index.glance(SessionTable.hash(id))
+    }
+    ledger.glanced ^= glanced
+  }
+
   /// Lets go of what an older page said of a user; `false` when what is known is as new.
+  @inline(__always)
   private mutating func makeRoom(
-    for id: UserID, newerThan through: LSN, _ ledger: borrowing RecoveryLedger
+    for user: PageCursor.User, hash: UInt64, newerThan through: LSN, _ ledger: borrowing RecoveryLedger
   ) throws(PageDefect) -> Bool {
-    guard let user = known(id) else { return true }
-    let page = ledger.page(of: user)
-    guard page != ledger.lastPage else { throw .contradiction("user \(id.text) is in the same page twice") }
+    // SAFETY: the bytes of the id are only compared.
+    guard let known = users.find(user.idBytes, hash: hash, among: sessions, in: blobs) else { return true }
+    let page = ledger.page(of: known)
+    guard page != ledger.lastPage else { throw .contradiction("user \(user.id.text) is in the same page twice") }
     guard ledger.current(page) < through else { return false }
-    discard(id)
+    discard(user.id)
     return true
   }
 
@@ -63,16 +100,22 @@ extension SessionState {
   }
 
   private mutating func restore(
-    _ user: PageCursor.User, _ cursor: inout PageCursor, _ header: PageHeader, _ ledger: inout RecoveryLedger, at now: Moment
+    _ user: PageCursor.User, _ hashes: (index: UInt64, placement: UInt16), _ cursor: inout PageCursor, _ header: PageHeader,
+    _ ledger: inout RecoveryLedger, at now: Moment
   ) throws(PageDefect) {
     if canBeFolded(user, cursor, ledger.columns) {
-      let row = try sessionRow(of: user.id, cursor, header, ledger.columns, at: now)
+      let row = try sessionRow(placement: hashes.placement, cursor, header, ledger.columns, at: now)
       cursor.sessions += 1
       // While it is shown nobody is told when its user was last seen.
-      let session = insertFolded(row, user.id, user.kind, lastSeenMinutes: row.phase == .dormant ? user.lastSeen : 0)
+      // SAFETY: the bytes of the id are copied at once.
+      let session = insertFolded(
+        row, user.idBytes, hash: hashes.index, user.kind, lastSeenMinutes: row.phase == .dormant ? user.lastSeen : 0)
       return ledger.note(.folded(session: session), ledger.lastPage)
     }
-    guard let slot = users.insert(user.id, user.kind, in: &blobs) else { throw .contradiction("the table of users is full") }
+    // SAFETY: likewise.
+    guard let slot = users.insert(blobs.store(user.idBytes), hash: hashes.index, user.kind) else {
+      throw .contradiction("the table of users is full")
+    }
     ledger.note(.row(slot), ledger.lastPage)
     users.rows[slot].lastSeenMinutes = user.lastSeen
     if let override = cursor.override(of: user, in: &ledger.columns) { users.overrides[slot] = override }
@@ -80,7 +123,8 @@ extension SessionState {
     ledger.sessions.removeAll(keepingCapacity: true)
     var last = Slot.none
     for _ in 0..<user.sessions {
-      let session = try restoreSession(of: slot, id: user.id, behind: last, &cursor, header, &ledger.columns, at: now)
+      let session = try restoreSession(
+        of: slot, placement: hashes.placement, behind: last, &cursor, header, &ledger.columns, at: now)
       ledger.sessions.append(session)
       last = session
     }
@@ -88,10 +132,12 @@ extension SessionState {
     users.rows[slot].sessions = UInt32(user.sessions)
     restoreShown(slot)
     if user.places > 0 { try restorePlaces(of: slot, user, &cursor, &ledger) }
-    armUser(slot, at: now)
+    // Nothing else of a user has a deadline.
+    if user.lastSeen != 0 || user.flags & (PageFormat.flagOverride | PageFormat.flagBan) != 0 { armUser(slot, at: now) }
   }
 
   /// Whether the next user of a page is nothing but logged in, as ``foldIfPossible(_:)`` asks of one that is here.
+  @inline(__always)
   private func canBeFolded(_ user: PageCursor.User, _ cursor: borrowing PageCursor, _ columns: borrowing PageColumns) -> Bool {
     let row = cursor.sessions
     guard user.sessions == 1, user.places == 0, user.flags & (PageFormat.flagOverride | PageFormat.flagBan) == 0,
@@ -104,13 +150,14 @@ extension SessionState {
   }
 
   /// The row of the next session of a page.
+  @inline(__always)
   private mutating func sessionRow(
-    of user: UserID, _ cursor: borrowing PageCursor, _ header: PageHeader, _ columns: borrowing PageColumns, at now: Moment
+    placement: UInt16, _ cursor: borrowing PageCursor, _ header: PageHeader, _ columns: borrowing PageColumns, at now: Moment
   ) throws(PageDefect) -> SessionRow {
     let row = cursor.sessions
     let id = SessionID(
       high: UInt64(bitPattern: columns[.sessionHigh][row]), low: UInt64(bitPattern: columns[.sessionLow][row]))
-    guard id.placement == user.placement, sessions.find(id) == .none else {
+    guard id.placement == placement, !sessions.has(id) else {
       throw .contradiction("session \(id.text) is there twice, or is not a session of its user")
     }
     guard let device = PageCode.device(columns[.sessionDevice][row]), let status = PageCode.status(columns[.sessionStatus][row])
@@ -128,11 +175,11 @@ extension SessionState {
   }
 
   private mutating func restoreSession(
-    of user: Slot, id userID: UserID, behind last: Slot, _ cursor: inout PageCursor, _ header: PageHeader,
+    of user: Slot, placement: UInt16, behind last: Slot, _ cursor: inout PageCursor, _ header: PageHeader,
     _ columns: inout PageColumns, at now: Moment
   ) throws(PageDefect) -> Slot {
     let row = cursor.sessions
-    guard let session = sessions.insert(try sessionRow(of: userID, cursor, header, columns, at: now)) else {
+    guard let session = sessions.insert(try sessionRow(placement: placement, cursor, header, columns, at: now)) else {
       throw .contradiction("the table of sessions is full")
     }
     var parts = SessionParts(

@@ -9,6 +9,8 @@ extension SessionState {
   /// | an override of the user | the override |
   /// | `online`, and idleness for `away_after` | `away` |
   /// | anything else | what the session has set |
+  // Inlined: a call that borrows the state would copy it.
+  @inline(__always)
   func effectiveStatus(of session: Slot, at now: Tick) -> Status {
     let row = sessions.rows[session]
     if row.isFolded { return row.status }
@@ -19,6 +21,7 @@ extension SessionState {
   }
 
   /// Whether a session makes its user visible.
+  @inline(__always)
   func isVisible(_ session: Slot, at now: Tick) -> Bool {
     sessions.rows[session].phase != .dormant && effectiveStatus(of: session, at: now) != .invisible
   }
@@ -151,7 +154,7 @@ extension SessionState {
     let row = places[place]
     guard row.isTold else { return nil }
     var shown = 0
-    var devices: DeviceSet = []
+    var devices = DeviceSet()
     var meta = Payload.empty
     var membership = row.firstMembership
     while membership != .none {
@@ -226,7 +229,7 @@ extension SessionState {
 /// What a user's visible sessions add up to.
 struct SessionAggregate {
   var status = Status.offline
-  var devices: DeviceSet = []
+  var devices = DeviceSet()
   var text = BlobRef.none
 
   mutating func add(_ status: Status, _ device: Device, text: BlobRef) {

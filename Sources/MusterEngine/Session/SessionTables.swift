@@ -5,7 +5,8 @@ struct SessionTable: ~Copyable {
   private(set) var slots: SlotAllocator
   var rows = Column<SessionRow>(repeating: SessionRow())
   private var parts = RowTable(repeating: SessionParts(), rowsMax: SlotAllocator.rowsMax)
-  private var index = SlotIndex()
+  // Not private: loading has ways of its own, see `SessionTables+Loading.swift`.
+  var index = SlotIndex()
   /// What reads as the parts of a session that has none.
   let partsOfFolded: SessionParts
 
@@ -98,7 +99,7 @@ struct SessionTable: ~Copyable {
 
   /// The id is random but for its placement bits, so half of it is hash enough.
   @inline(__always)
-  private static func hash(_ id: SessionID) -> UInt64 { id.low ^ id.high }
+  static func hash(_ id: SessionID) -> UInt64 { id.low ^ id.high }
 }
 
 /// What a shard knows of a user.
@@ -114,15 +115,16 @@ enum KnownUser {
 struct UserTable: ~Copyable {
   private(set) var slots: SlotAllocator
   var rows = Column<UserRow>(repeating: UserRow())
-  private var index = SlotIndex()
-  private let key: StableHash.Key
+  // Not private: as for sessions.
+  var index = SlotIndex()
+  let key: StableHash.Key
   var overrides: [Slot: StatusOverride] = [:]
   var bans: [Slot: Ban] = [:]
   /// How many connections of each plane watch a user, by plane.
   var watchers: [Slot: [Int: Int]] = [:]
 
   /// Set in the index where a slot is that of a folded session.
-  private static let foldedBit: UInt32 = 1 << 30
+  static let foldedBit: UInt32 = 1 << 30
 
   init(rowsMax: Int, key: StableHash.Key) {
     precondition(rowsMax <= Int(Self.foldedBit), "a table of users has at most 2^30 rows")
@@ -151,7 +153,7 @@ struct UserTable: ~Copyable {
     return folded == .none ? .row(found) : .folded(session: folded)
   }
 
-  private static func session(_ slot: Slot) -> Slot {
+  static func session(_ slot: Slot) -> Slot {
     slot.rawValue & foldedBit == 0 ? .none : Slot(slot.rawValue & ~foldedBit)
   }
 
@@ -162,7 +164,7 @@ struct UserTable: ~Copyable {
     return slot
   }
 
-  private mutating func insert(_ id: BlobRef, _ kind: UserKind) -> Slot? {
+  mutating func insert(_ id: BlobRef, _ kind: UserKind) -> Slot? {
     guard let slot = slots.allocate() else { return nil }
     rows.grow(toHold: slots.rows)
     rows[slot] = UserRow()

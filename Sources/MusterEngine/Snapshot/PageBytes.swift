@@ -81,6 +81,14 @@ struct PageBytes: ~Copyable {
     return bytes
   }
 
+  /// Bytes anywhere among those that are there, lent for as long as nothing is added.
+  @inline(__always)
+  func bytes(at offset: Int, count length: Int) -> UnsafeRawBufferPointer {
+    precondition(offset >= 0 && length >= 0 && offset &+ length <= count, "bytes are looked at that are not there")
+    // SAFETY: within the bytes, as was just checked.
+    return UnsafeRawBufferPointer(start: start + offset, count: length)
+  }
+
   /// Writes 4 bytes over what is at an offset.
   mutating func overwrite(_ integer: UInt32, at offset: Int) {
     precondition(offset >= 0 && offset + 4 <= count, "an integer is written outside of its bytes")

@@ -9,6 +9,8 @@
 /// A plain value without a lock. `~Copyable`, since it owns its memory.
 struct PageColumn: ~Copyable {
   private(set) var count = 0
+  /// Whether all values are known to be the same, as those of most columns are; behind ``unpack(count:from:)`` only.
+  private var isEven = false
   private var capacity = 256
   // SAFETY: owned by this value alone and freed in `deinit`; the first `count` values are initialised, and they are trivial.
   private var values: UnsafeMutablePointer<Int64>
@@ -32,6 +34,7 @@ struct PageColumn: ~Copyable {
   /// Adds a value.
   @inline(__always)
   mutating func append(_ value: Int64) {
+    isEven = false
     if count == capacity { grow(toHold: count + 1) }
     // SAFETY: `count` is below the capacity.
     values[count] = value
@@ -45,18 +48,20 @@ struct PageColumn: ~Copyable {
 
   /// The sum; `nil` when a value is negative or the sum is too large for a count.
   func sum() -> Int? {
+    guard isWithin(0...1 << 40 - 1) else { return nil }
+    if isEven, count > 0 { return count * Int(self[0]) }
     var sum = 0
-    for index in 0..<count {
-      guard self[index] >= 0, self[index] < 1 << 40 else { return nil }
-      sum += Int(self[index])
-    }
+    for index in 0..<count { sum &+= Int(self[index]) }
     return sum
   }
 
   /// Whether all values are in a range.
   func isWithin(_ range: ClosedRange<Int64>) -> Bool {
-    for index in 0..<count where !range.contains(self[index]) { return false }
-    return true
+    if isEven, count > 0 { return range.contains(self[0]) }
+    var isOutside = false
+    // Without a way out of the loop, which would keep it from looking at several values at once.
+    for index in 0..<count { isOutside = isOutside || self[index] < range.lowerBound || self[index] > range.upperBound }
+    return !isOutside
   }
 
   /// Writes the column: see ``PageFormat``.
@@ -89,6 +94,7 @@ struct PageColumn: ~Copyable {
     let source = try page.bytes(rows * width)
     if rows > capacity { grow(toHold: rows) }
     count = rows
+    isEven = width == 0
     // SAFETY: the source has `rows` values of this width, and the column room for as many.
     switch width {
     case 1: for row in 0..<rows { values[row] = base &+ Int64(load(row, source, as: UInt8.self)) }

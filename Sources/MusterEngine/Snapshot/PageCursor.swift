@@ -6,12 +6,17 @@ import MusterModel
 struct PageCursor {
   /// One user of the page.
   struct User {
-    var id: UserID
+    // SAFETY: lies in the columns, and is good until they are filled anew; whoever has the user has the columns.
+    /// The bytes of the id, which are one.
+    var idBytes: UnsafeRawBufferPointer
     var kind: UserKind
     var flags: Int64
     var lastSeen: UInt32
     var sessions: Int
     var places: Int
+
+    /// The id as a value of its own.
+    var id: UserID { UserID(unchecked: [UInt8](idBytes)) }
   }
 
   private var users = 0
@@ -22,16 +27,16 @@ struct PageCursor {
   var memberships = 0
 
   /// The next user.
+  @inline(__always)
   mutating func user(in columns: inout PageColumns) throws(PageDefect) -> User {
     let row = users
     users += 1
-    // SAFETY: the bytes are copied at once.
-    guard let id = UserID(utf8: [UInt8](take(.userIDs, row, in: &columns))) else {
-      throw .contradiction("a user has an id that is none")
-    }
+    // SAFETY: lent by the columns, see ``User``.
+    let id = take(.userIDs, row, in: &columns)
+    guard UserID.isValid(id) else { throw .contradiction("a user has an id that is none") }
     let flags = columns[.userFlags][row]
     return User(
-      id: id, kind: flags & PageFormat.flagGuest != 0 ? .guest : .member, flags: flags,
+      idBytes: id, kind: flags & PageFormat.flagGuest != 0 ? .guest : .member, flags: flags,
       lastSeen: UInt32(columns[.userLastSeen][row]), sessions: Int(columns[.userSessions][row]),
       places: Int(columns[.userPlaces][row]))
   }

@@ -82,10 +82,18 @@ struct BucketTable: ~Copyable {
   }
 
   /// The capacity of the next larger table.
-  var nextCapacity: Int { capacity & (capacity - 1) == 0 ? capacity / 2 * 3 : capacity / 3 * 4 }
+  var nextCapacity: Int { Self.nextCapacity(of: capacity) }
+
+  /// The capacity that follows one that is allowed.
+  static func nextCapacity(of capacity: Int) -> Int {
+    capacity & (capacity - 1) == 0 ? capacity / 2 * 3 : capacity / 3 * 4
+  }
 
   /// How many entries the table may have.
-  var entriesMax: Int { capacity / Self.fullest.of * Self.fullest.buckets }
+  var entriesMax: Int { Self.entriesMax(of: capacity) }
+
+  /// How many entries a table of so many buckets may have.
+  static func entriesMax(of capacity: Int) -> Int { capacity / fullest.of * fullest.buckets }
 
   /// The position so many buckets, at most ``capacity``, behind another one.
   @inline(__always)

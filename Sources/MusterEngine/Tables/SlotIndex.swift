@@ -41,6 +41,19 @@ package struct SlotIndex: ~Copyable {
   /// An index without entries; its first page comes with the first entry.
   package init() {}
 
+  /// Makes an empty index large enough for so many entries, so that it need not grow while they come.
+  ///
+  /// - Precondition: It is empty, and does not grow.
+  /// - Complexity: O(entries / 4,096): a directory without pages.
+  package mutating func reserve(_ entries: Int) {
+    precondition(count == 0 && !isGrowing, "room is reserved in an index that is in use")
+    var capacity = current.capacity
+    while BucketTable.entriesMax(of: capacity) < entries, capacity < BucketTable.capacityMax {
+      capacity = BucketTable.nextCapacity(of: capacity)
+    }
+    if capacity > current.capacity { current = BucketTable(capacity: capacity) }
+  }
+
   /// Whether entries are being moved to a larger table.
   package var isGrowing: Bool { previous.capacity > 0 }
 

@@ -40,7 +40,7 @@ struct FrameCompressor: ~Copyable {
 /// A value without state, since frames are read by several threads at once.
 enum FrameDecompressor {
   /// Unpacks a body that has exactly so many bytes; `nil` when it is not what was packed.
-  static func decompress(_ stored: [UInt8], plainBytes: Int) -> [UInt8]? {
+  static func decompress(_ stored: ArraySlice<UInt8>, plainBytes: Int) -> [UInt8]? {
     // SAFETY: both buffers are as long as said, and are not kept by the library; all bytes are written when the count is right.
     let plain = stored.withUnsafeBytes { stored in
       [UInt8](unsafeUninitializedCapacity: plainBytes) { out, count in

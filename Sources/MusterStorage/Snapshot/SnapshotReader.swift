@@ -97,20 +97,22 @@ package final class SnapshotReader: SnapshotSource {
 
   package func frames(of shard: Int) -> Range<Int> { ranges[shard] }
 
+  package func sessions(of shard: Int) -> Int { frames[ranges[shard]].reduce(0) { $0 + $1.sessions } }
+
   package func frame(_ index: Int) throws -> [UInt8] {
     try body(of: frames[index])
   }
 
   private func body(of frame: SnapshotFrame) throws(SnapshotError) -> [UInt8] {
-    var stored = try Self.io { [file] () throws(DiskError) in
+    let stored = try Self.io { [file] () throws(DiskError) in
       try file.read(frame.end - frame.offset, at: frame.offset)
     }
     guard stored.count == frame.end - frame.offset,
       try SnapshotFrame(Array(stored[..<SnapshotFormat.frameHeaderBytes]), at: frame.offset, of: name) == frame
     else { throw .damaged(name, part: "the header of a frame", offset: frame.offset) }
-    stored.removeFirst(SnapshotFormat.frameHeaderBytes)
-    guard CRC32C.of(stored) == frame.sum,
-      let plain = FrameDecompressor.decompress(stored, plainBytes: frame.plainBytes)
+    let packed = stored[SnapshotFormat.frameHeaderBytes...]
+    guard CRC32C.of(packed.span.bytes) == frame.sum,
+      let plain = FrameDecompressor.decompress(packed, plainBytes: frame.plainBytes)
     else { throw .damaged(name, part: "a frame", offset: frame.offset + SnapshotFormat.frameHeaderBytes) }
     return plain
   }
