@@ -20,10 +20,11 @@ struct ImportTable: Sendable {
     "MusterModel": Row(),
     "MusterJSON": Row(),
     "CLinux": Row(),
+    "CMemory": Row(),
     "CZstd": Row(),
 
     // L1: what Muster exists for. No I/O, no Foundation, no NIO.
-    "MusterEngine": Row(ours: ["MusterModel", "MusterJSON"], others: ["Synchronization"]),
+    "MusterEngine": Row(ours: ["CMemory", "MusterModel", "MusterJSON"], others: ["Synchronization"]),
     "MusterWire": Row(ours: ["MusterModel", "MusterJSON"]),
 
     "MusterStorage": Row(
