@@ -42,7 +42,7 @@ let package = Package(
     // L1: what Muster exists for. No I/O.
     .target(
       name: "MusterEngine",
-      dependencies: ["MusterModel", "MusterJSON"],
+      dependencies: ["CMemory", "MusterModel", "MusterJSON"],
       swiftSettings: settings
     ),
     .target(name: "MusterWire", dependencies: ["MusterModel", "MusterJSON"], swiftSettings: settings),
@@ -120,6 +120,8 @@ let package = Package(
       swiftSettings: settings
     ),
 
+    // Prefetching and large pages, on every platform.
+    .systemLibrary(name: "CMemory"),
     // A few calls of Linux that Glibc's module does not show.
     .systemLibrary(name: "CLinux"),
     // Compression of snapshots, 1.5 or newer.

@@ -21,10 +21,11 @@ struct ImportTable: Sendable {
     "MusterJSON": Row(),
     "MusterThreads": Row(others: ["Darwin", "Glibc", "Musl"]),
     "CLinux": Row(),
+    "CMemory": Row(),
     "CZstd": Row(),
 
     // L1: what Muster exists for. No I/O, no Foundation, no NIO.
-    "MusterEngine": Row(ours: ["MusterModel", "MusterJSON"], others: ["Synchronization"]),
+    "MusterEngine": Row(ours: ["CMemory", "MusterModel", "MusterJSON"], others: ["Synchronization"]),
     "MusterWire": Row(ours: ["MusterModel", "MusterJSON"]),
 
     "MusterStorage": Row(
