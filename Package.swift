@@ -124,7 +124,7 @@ let package = Package(
     .target(
       name: "MusterBench",
       dependencies: [
-        "CLinux", "MusterEngine", "MusterModel", "MusterJSON", "MusterWire",
+        "CLinux", "MusterEngine", "MusterModel", "MusterJSON", "MusterStorage", "MusterWire",
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],
       swiftSettings: settings
@@ -159,7 +159,8 @@ let package = Package(
       swiftSettings: settings
     ),
     .testTarget(
-      name: "MusterBenchTests", dependencies: ["CLinux", "MusterBench", "MusterJSON", "MusterModel", "MusterWire"],
+      name: "MusterBenchTests",
+      dependencies: ["CLinux", "MusterBench", "MusterEngine", "MusterJSON", "MusterModel", "MusterWire"],
       swiftSettings: settings),
     .testTarget(
       name: "MusterDrillTests", dependencies: ["MusterDrill", "MusterEngine", "MusterJSON", "MusterModel", "MusterStorage"],

@@ -17,7 +17,7 @@ struct Bench: ParsableCommand {
       """,
     subcommands: [
       BenchConnect.self, BenchBeat.self, BenchChurn.self, BenchFanout.self, BenchStorm.self, BenchRelay.self, BenchCompare.self,
-      BenchScale.self, BenchEngine.self,
+      BenchScale.self, BenchEngine.self, BenchLog.self, BenchRecover.self,
     ])
 }
 

@@ -65,7 +65,7 @@ struct ImportTable: Sendable {
       ],
       families: ["NIO"]),
     "MusterBench": Row(
-      ours: ["CLinux", "MusterEngine", "MusterModel", "MusterJSON", "MusterWire"],
+      ours: ["CLinux", "MusterEngine", "MusterModel", "MusterJSON", "MusterStorage", "MusterWire"],
       others: ["Glibc", "Histogram", "Synchronization"]),
     "MusterDrill": Row(
       ours: ["MusterEngine", "MusterJSON", "MusterModel", "MusterStorage", "MusterWire"], others: ["Glibc", "Synchronization"]),

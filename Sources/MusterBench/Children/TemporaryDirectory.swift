@@ -4,10 +4,10 @@ import Glibc
 package struct TemporaryDirectory: ~Copyable {
   package let path: String
 
-  /// Makes an empty one below `/tmp`, for this user only.
-  package init() throws(LoadError) {
-    var template = Array("/tmp/muster-bench-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw .system("mkdtemp") }
+  /// Makes an empty one in a directory, for this user only.
+  package init(in parent: String = "/tmp") throws(LoadError) {
+    var template = Array("\(parent)/muster-bench-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw .system("mkdtemp in \(parent)") }
     path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
@@ -97,7 +97,8 @@ package enum FreePort {
     }
   }
 
-  private static func loopback(port: UInt16) -> sockaddr_in {
+  /// The loopback's address with a port.
+  static func loopback(port: UInt16) -> sockaddr_in {
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian

@@ -25,11 +25,16 @@ package struct PeerServer: ~Copyable {
   ///   - tools: What there is to start it with.
   ///   - processor: The only processor it may run on; `nil` for any.
   ///   - threads: How many threads of its own it uses for connections, where it can be told.
+  ///   - arguments: What it is told besides.
+  ///   - parent: Where its directory is made.
   /// - Throws: ``LoadError`` when it does not start; with the end of its log where it wrote one.
-  package init(_ peer: Peer, tools: PeerTools, processor: Int?, threads: Int = 1) throws(LoadError) {
-    let directory = try TemporaryDirectory()
+  package init(
+    _ peer: Peer, tools: PeerTools, processor: Int?, threads: Int = 1, arguments: [String] = [], in parent: String = "/tmp"
+  ) throws(LoadError) {
+    let directory = try TemporaryDirectory(in: parent)
     let ports = (try FreePort.find(), try FreePort.find())
     var plan = try Self.plan(peer, tools, directory, ports, threads: threads)
+    plan.command += arguments
     plan.processor = processor
     plan.log = "\(directory.path)/log.txt"
     let child = try ChildProcess(plan)

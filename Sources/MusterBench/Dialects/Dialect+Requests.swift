@@ -10,6 +10,8 @@ package enum LoadRequest: Sendable {
   case silentBeat
   /// Something about a channel.
   case channel(Requests.ChannelOp, id: Int, [UInt8])
+  /// A change that must survive, answered once it does: with even ids the sender joins the channel, with odd ones it leaves.
+  case lasting(id: Int, [UInt8])
   /// A change that every observer is to be told.
   case change(id: Int, channel: [UInt8], Stamp)
 }
@@ -44,7 +46,7 @@ extension Dialect {
       case .beat: writer.buffer.append(MQTT.ping)
       case .channel(.observe, _, let name): writer.buffer.append(MQTT.subscribe(topic: name))
       case .change(_, let name, let stamp): writer.buffer.append(MQTT.publish(topic: name, Self.change(stamp)))
-      case .channel, .silentBeat: break
+      case .channel, .silentBeat, .lasting: break
       }
     case .redis: Self.composeRedis(request, number: number, into: &writer)
     case .relay: break
@@ -57,6 +59,7 @@ extension Dialect {
     case .beat(let id): Requests.beat(id: id, into: &writer)
     case .silentBeat: break
     case .channel(let op, let id, let name): Requests.channel(op, id: id, channel: name, into: &writer)
+    case .lasting(let id, let name): Requests.channel(id % 2 == 0 ? .join : .leave, id: id, channel: name, into: &writer)
     case .change(let id, let name, let stamp): Requests.update(id: id, channel: name, stamp: stamp, into: &writer)
     }
   }
@@ -68,13 +71,13 @@ extension Dialect {
     case .change(_, _, let stamp):
       writer.buffer.append("!pub ")
       writer.buffer.append(change(stamp))
-    case .hello, .silentBeat, .channel: break
+    case .hello, .silentBeat, .channel, .lasting: break
     }
   }
 
   private static func composeRedis(_ request: LoadRequest, number: Int, into writer: inout JSONWriter) {
     switch request {
-    case .hello:
+    case .hello, .lasting:
       // About what a session is: who, since when, from where.
       let session = String(repeating: "s", count: 100)
       writer.buffer.append(RESP.command(["SET", "bench-\(number)", session, "EX", "60"]))

@@ -68,6 +68,9 @@ package enum Dialect: String, Sendable, CaseIterable {
   /// Whether a change is answered to whoever makes it.
   package var acknowledgesChanges: Bool { self == .muster || self == .redis }
 
+  /// Whether there is a change that the server has to keep, and answers.
+  package var hasLastingChange: Bool { self == .muster || self == .redis }
+
   /// Whether who makes changes has to be a member first.
   package var actorsJoin: Bool { self == .muster }
 
