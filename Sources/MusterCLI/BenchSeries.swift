@@ -20,8 +20,11 @@ struct BenchSeries: ParsableArguments {
 
   /// What has to stand beside every figure.
   func facts(title: String) -> RunFacts {
-    RunFacts.now(title: title, command: "muster " + CommandLine.arguments.dropFirst().joined(separator: " "))
+    RunFacts.now(title: title, command: Self.command)
   }
+
+  /// The command as it was given, also for commands that have other options.
+  static var command: String { "muster " + CommandLine.arguments.dropFirst().joined(separator: " ") }
 
   /// Writes the files of one result, and their names to stderr.
   ///

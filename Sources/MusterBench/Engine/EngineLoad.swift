@@ -41,7 +41,7 @@ package struct EngineLoad: ~Copyable {
 
   private mutating func run(_ sessions: Int) -> EngineFigures {
     // Else what an earlier run gave back would serve this one, and it would seem to need less.
-    muster_trim_memory()
+    _ = malloc_trim(0)
     let before = Self.privateBytes()
     let opens = open(sessions) { _ in 0 }
     var values: [EngineFigure: Double] = [.open: opens.each(of: sessions)]
