@@ -36,11 +36,13 @@ let package = Package(
     // L0: words and bytes.
     .target(name: "MusterModel", swiftSettings: settings),
     .target(name: "MusterJSON", swiftSettings: settings),
+    // Locks that the thread sanitizer knows.
+    .target(name: "MusterThreads", swiftSettings: settings),
 
     // L1: what Muster exists for. No I/O.
     .target(
       name: "MusterEngine",
-      dependencies: ["MusterModel", "MusterJSON"],
+      dependencies: ["CMemory", "MusterModel", "MusterJSON"],
       swiftSettings: settings
     ),
     .target(name: "MusterWire", dependencies: ["MusterModel", "MusterJSON"], swiftSettings: settings),
@@ -50,21 +52,26 @@ let package = Package(
 
     // The log, the snapshots and recovery: files, and nothing of the network.
     .target(
-      name: "MusterStorage", dependencies: ["CLinux", "CZstd", "MusterEngine", "MusterModel"], swiftSettings: settings),
+      name: "MusterStorage", dependencies: ["CLinux", "CZstd", "MusterEngine", "MusterModel", "MusterThreads"],
+      swiftSettings: settings),
 
     // Tests only: manual time, manual turns, seeded randomness, simulated disks.
     .target(
-      name: "MusterTestKit", dependencies: ["MusterEngine", "MusterModel", "MusterStorage"], swiftSettings: settings),
+      name: "MusterTestKit", dependencies: ["MusterEngine", "MusterModel", "MusterStorage", "MusterThreads"],
+      swiftSettings: settings),
 
     // What every transport of WebSockets drives: no sockets in it.
     .target(
-      name: "MusterEdge", dependencies: ["MusterAccess", "MusterEngine", "MusterJSON", "MusterModel", "MusterWire"],
+      name: "MusterEdge",
+      dependencies: ["MusterAccess", "MusterEngine", "MusterJSON", "MusterModel", "MusterThreads", "MusterWire"],
       swiftSettings: settings),
 
     // L2: edges.
     .target(
       name: "MusterReactor",
-      dependencies: ["CLinux", "MusterAccess", "MusterEdge", "MusterEngine", "MusterJSON", "MusterModel", "MusterWire"],
+      dependencies: [
+        "CLinux", "MusterAccess", "MusterEdge", "MusterEngine", "MusterJSON", "MusterModel", "MusterThreads", "MusterWire",
+      ],
       swiftSettings: settings),
     .target(
       name: "MusterGateway",
@@ -98,7 +105,7 @@ let package = Package(
       name: "MusterServer",
       dependencies: [
         "MusterAccess", "MusterEdge", "MusterEngine", "MusterGateway", "MusterHTTP", "MusterModel", "MusterReactor",
-        "MusterStorage", "MusterWire",
+        "MusterStorage", "MusterThreads", "MusterWire",
         .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Hummingbird", package: "hummingbird"),
@@ -113,6 +120,8 @@ let package = Package(
       swiftSettings: settings
     ),
 
+    // Prefetching and large pages, on every platform.
+    .systemLibrary(name: "CMemory"),
     // A few calls of Linux that Glibc's module does not show.
     .systemLibrary(name: "CLinux"),
     // Compression of snapshots, 1.5 or newer.
@@ -153,7 +162,7 @@ let package = Package(
     .testTarget(name: "MusterWireTests", dependencies: ["MusterJSON", "MusterModel", "MusterWire"], swiftSettings: settings),
     .testTarget(
       name: "MusterEngineTests",
-      dependencies: ["MusterEngine", "MusterJSON", "MusterModel", "MusterTestKit"],
+      dependencies: ["MusterEngine", "MusterJSON", "MusterModel", "MusterTestKit", "MusterThreads"],
       swiftSettings: settings
     ),
     .testTarget(
@@ -169,12 +178,13 @@ let package = Package(
     .testTarget(
       name: "MusterReactorTests",
       dependencies: [
-        "CLinux", "MusterAccess", "MusterEdge", "MusterEngine", "MusterModel", "MusterReactor", "MusterTestKit", "MusterWire",
+        "CLinux", "MusterAccess", "MusterEdge", "MusterEngine", "MusterModel", "MusterReactor", "MusterTestKit", "MusterThreads",
+        "MusterWire",
       ],
       swiftSettings: settings),
     .testTarget(
       name: "MusterStorageTests",
-      dependencies: ["MusterEngine", "MusterModel", "MusterStorage", "MusterTestKit"],
+      dependencies: ["MusterEngine", "MusterModel", "MusterStorage", "MusterTestKit", "MusterThreads"],
       swiftSettings: settings),
     .testTarget(name: "MusterAccessTests", dependencies: ["MusterAccess", "MusterModel"], swiftSettings: settings),
     .testTarget(

@@ -19,6 +19,12 @@ int pthread_setname_np(unsigned long thread, const char *name);
 // Of glibc alone: gives freed memory back to the system.
 int malloc_trim(unsigned long keep);
 
+// Gives the free memory of the allocator back to the system, so that a process' memory is what it uses.
+static inline void muster_trim_memory(void) {
+  int malloc_trim(unsigned long keep);
+  malloc_trim(0);
+}
+
 // Starting a program with what `posix_spawn` cannot do: a processor of its own, and an end with whoever started it. The calls
 // are declared where they are used, so that they do not become this module's.
 

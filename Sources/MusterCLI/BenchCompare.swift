@@ -18,37 +18,8 @@ struct BenchChildren: ParsableArguments {
     help: "A further argument of `muster serve`, as often as needed.")
   var musterArguments: [String] = []
 
-  @Option(help: "Where results go, as DATE-NAME.md, .json and .svg.")
-  var output = "Benchmarks/Results"
-
-  @Option(help: "The NAME of the results.")
-  var name: String?
-
   var tools: PeerTools {
     PeerTools(benchmarks: benchmarks, muster: muster ?? "/proc/self/exe", musterArguments: musterArguments)
-  }
-
-  /// The command as it was given.
-  var command: String { Self.command }
-
-  /// The same, for commands that have other options.
-  static var command: String { "muster " + CommandLine.arguments.dropFirst().joined(separator: " ") }
-
-  /// Writes files of one result: the suffix of each and its text.
-  ///
-  /// - Throws: What ends the process with 1.
-  func write(_ files: [(suffix: String, text: String)], date: String, name fallback: String) throws {
-    OutputFile.makeDirectory(output)
-    for (suffix, text) in files {
-      let path = "\(output)/\(fileName(suffix, date: date, name: fallback))"
-      try OutputFile.write(text, to: path)
-      StandardError.print(path)
-    }
-  }
-
-  /// The name of one of the files of a result.
-  func fileName(_ suffix: String, date: String, name fallback: String) -> String {
-    "\(date.prefix(10))-\(name ?? fallback)\(suffix)"
   }
 }
 
@@ -67,9 +38,6 @@ struct BenchCompare: ParsableCommand {
   @Option(parsing: .upToNextOption, help: "Who takes part, of: \(Peer.allCases.map(\.rawValue).joined(separator: ", ")).")
   var peers: [Peer] = Peer.allCases
 
-  @Option(help: "How often each has its turn.")
-  var rounds = 5
-
   @Option(help: "Connections that send a heartbeat each second.")
   var connections = 10_000
 
@@ -79,17 +47,16 @@ struct BenchCompare: ParsableCommand {
   @Option(help: "How long each thing is measured.")
   var duration = SpanArgument(.seconds(2))
 
-  @Flag(help: "One short round of everything: whether it works, not what it costs.")
-  var quick = false
+  @OptionGroup var series: BenchSeries
 
   @OptionGroup var children: BenchChildren
 
   private var plan: Comparison.Plan {
     var plan = Comparison.Plan(peers: peers)
-    plan.rounds = quick ? 1 : rounds
-    plan.connections = quick ? min(connections, 1_000) : connections
-    plan.observers = quick ? min(observers, 100) : observers
-    plan.duration = quick ? .seconds(1) : duration.duration
+    plan.rounds = series.rounds(default: 5)
+    plan.connections = series.quick ? min(connections, 1_000) : connections
+    plan.observers = series.quick ? min(observers, 100) : observers
+    plan.duration = series.quick ? .seconds(1) : duration.duration
     return plan
   }
 
@@ -103,17 +70,15 @@ struct BenchCompare: ParsableCommand {
 
   func run() throws {
     StopSignal.install()
-    let facts = RunFacts.now(title: "Muster and its peers, side by side", command: children.command)
+    let facts = series.facts(title: "Muster and its peers, side by side")
     let result = try Comparison(plan: plan, tools: children.tools, processors: Processors()) { StandardError.print($0) }.run()
     guard !result.peers.isEmpty else {
       StandardError.print("muster: no round was completed")
       throw ExitCode.failure
     }
-    let plots = result.plots()
-    let names = plots.map { children.fileName("-\($0.name).svg", date: facts.date, name: "compare") }
-    try children.write(
-      [(".md", result.markdown(facts, plots: names)), (".json", result.json(facts) + "\n")]
-        + plots.map { ("-\($0.name).svg", $0.svg) }, date: facts.date, name: "compare")
+    try series.write(facts, plots: result.plots(), json: result.json(facts), name: "compare") {
+      result.markdown(facts, plots: $0)
+    }
     if !result.troubles.isEmpty { throw ExitCode.failure }
   }
 }
@@ -133,24 +98,20 @@ struct BenchScale: ParsableCommand {
   @Option(parsing: .upToNextOption, help: "Threads of the server.")
   var threads = [1, 2]
 
-  @Option(help: "How often each point is measured.")
-  var rounds = 1
-
   @Option(help: "How long each thing is measured.")
   var duration = SpanArgument(.seconds(2))
 
-  @Flag(help: "Two small points of each: whether it works, not what it costs.")
-  var quick = false
+  @OptionGroup var series: BenchSeries
 
   @OptionGroup var children: BenchChildren
 
   private var plan: Scaling.Plan {
     var plan = Scaling.Plan()
-    plan.connections = quick ? [200, 500] : connections
-    plan.observers = quick ? [10, 100] : observers
+    plan.connections = series.quick ? [200, 500] : connections
+    plan.observers = series.quick ? [10, 100] : observers
     plan.threads = threads
-    plan.rounds = quick ? 1 : rounds
-    plan.duration = quick ? .milliseconds(500) : duration.duration
+    plan.rounds = series.rounds(default: 1)
+    plan.duration = series.quick ? .milliseconds(500) : duration.duration
     return plan
   }
 
@@ -164,13 +125,11 @@ struct BenchScale: ParsableCommand {
 
   func run() throws {
     StopSignal.install()
-    let facts = RunFacts.now(title: "How cost grows", command: children.command)
+    let facts = series.facts(title: "How cost grows")
     let result = try Scaling(plan: plan, tools: children.tools, processors: Processors()) { StandardError.print($0) }.run()
-    let plots = result.plots()
-    let names = plots.map { children.fileName("-\($0.name).svg", date: facts.date, name: "scale") }
-    try children.write(
-      [(".md", result.markdown(facts, plots: names)), (".json", result.json(facts) + "\n")]
-        + plots.map { ("-\($0.name).svg", $0.svg) }, date: facts.date, name: "scale")
+    try series.write(facts, plots: result.plots(), json: result.json(facts), name: "scale") {
+      result.markdown(facts, plots: $0)
+    }
     if !result.troubles.isEmpty { throw ExitCode.failure }
   }
 }

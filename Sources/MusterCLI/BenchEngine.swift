@@ -7,28 +7,45 @@ struct BenchEngine: ParsableCommand {
     commandName: "engine",
     abstract: "Measure the tables of one session shard in this process, without sockets, actors or a log.",
     discussion: """
-      Times are wall time of a single thread: run it on a quiet machine, and compare ratios of one run only. Ten million \
+      All sizes are measured in turns, those above a million sessions three times at most; at the end a million leases end in \
+      real time. Costs are CPU time of a single thread: run it on a quiet machine, pinned to one core (taskset -c). Ten million \
       sessions take about 1.5 GB of memory.
       """)
 
-  @Option(parsing: .upToNextOption, help: "How many sessions, size by size (default: 10000 100000 1000000 10000000).")
-  var sessions: [Int] = []
+  @Option(parsing: .upToNextOption, help: "How many sessions, size by size.")
+  var sessions = EngineLoad.sizes
 
-  @Flag(help: "One JSON object a line instead of a table.")
-  var json = false
+  @Option(help: "How many leases end in real time; 0 for none.")
+  var leases = EngineLoad.leases
+
+  @OptionGroup var series: BenchSeries
+
+  private var plan: EngineResult.Plan {
+    var plan = EngineResult.Plan()
+    plan.sessions = series.quick ? Set(sessions.map { min($0, 100_000) }).sorted() : sessions
+    plan.rounds = series.rounds(default: plan.rounds)
+    plan.leases = series.quick ? min(leases, 10_000) : leases
+    return plan
+  }
 
   func validate() throws {
-    guard sessions.allSatisfy({ (64...50_000_000).contains($0) }) else {
-      throw ValidationError("--sessions takes sizes from 64 to 50000000")
+    do {
+      try plan.validate()
+    } catch {
+      throw ValidationError(error.description)
     }
   }
 
-  func run() {
-    let figures = (sessions.isEmpty ? EngineLoad.sizes : sessions).map { EngineLoad.measure(sessions: $0) }
-    if json {
-      for each in figures { print(each.json) }
-    } else {
-      print(EngineFigures.markdown(figures))
+  func run() throws {
+    StopSignal.install()
+    let facts = series.facts(title: "The tables of the engine")
+    let result = EngineResult.measure(plan) { StandardError.print($0) }
+    guard !result.sizes.isEmpty else {
+      StandardError.print("muster: no size was measured")
+      throw ExitCode.failure
+    }
+    try series.write(facts, plots: result.plots(), json: result.json(facts), name: "engine") {
+      result.markdown(facts, plots: $0)
     }
   }
 }

@@ -22,9 +22,6 @@ struct BenchLog: ParsableCommand {
   @Option(parsing: .upToNextOption, help: "Modes, of: \(LogComparison.Mode.allCases.map(\.rawValue).joined(separator: ", ")).")
   var modes: [LogComparison.Mode] = LogComparison.Mode.allCases
 
-  @Option(help: "How often each has its turn.")
-  var rounds = 3
-
   @Option(help: "How long each thing is measured.")
   var duration = SpanArgument(.seconds(5))
 
@@ -34,28 +31,18 @@ struct BenchLog: ParsableCommand {
   @Flag(inversion: .prefixedNo, help: "Measure Redis as well.")
   var redis = true
 
-  @Flag(help: "One short round of everything: whether it works, not what it costs.")
-  var quick = false
-
-  @Flag(help: "Print one JSON object instead of writing files.")
-  var json = false
-
   @Option(help: "The muster to measure; this one by default.")
   var muster: String?
 
-  @Option(help: "Where results go, as DATE-NAME.md, .json and .svg; without it the page is printed.")
-  var output: String?
-
-  @Option(help: "The NAME of the results.")
-  var name: String?
+  @OptionGroup var series: BenchSeries
 
   private var plan: LogComparison.Plan {
     var plan = LogComparison.Plan()
-    plan.clients = quick ? clients.map { min($0, 100) } : clients
+    plan.clients = series.quick ? clients.map { min($0, 100) } : clients
     plan.modes = modes
-    plan.rounds = quick ? 1 : rounds
-    plan.duration = quick ? .milliseconds(500) : duration.duration
-    plan.warmUp = quick ? .milliseconds(200) : plan.warmUp
+    plan.rounds = series.rounds(default: 3)
+    plan.duration = series.quick ? .milliseconds(500) : duration.duration
+    plan.warmUp = series.quick ? .milliseconds(200) : plan.warmUp
     plan.comparesRedis = redis
     plan.directory = directory
     return plan
@@ -71,16 +58,14 @@ struct BenchLog: ParsableCommand {
 
   func run() throws {
     StopSignal.install()
-    let facts = RunFacts.now(title: "What durability costs", command: BenchChildren.command)
+    let facts = series.facts(title: "What durability costs")
     let tools = PeerTools(benchmarks: "", muster: muster ?? "/proc/self/exe")
     let result = try LogComparison(plan: plan, tools: tools, processors: Processors()) { StandardError.print($0) }.run()
     guard !result.table.isEmpty else {
       StandardError.print("muster: nothing was measured")
       throw ExitCode.failure
     }
-    try BenchPage(
-      name: name ?? "log", markdown: { result.markdown(facts, plots: $0) }, json: { result.json(facts) }, plots: result.plots()
-    ).write(to: output, asJSON: json, date: facts.date)
+    try series.write(facts, plots: result.plots(), json: result.json(facts), name: "log") { result.markdown(facts, plots: $0) }
     if !result.troubles.isEmpty { throw ExitCode.failure }
   }
 }

@@ -25,9 +25,6 @@ struct BenchRecover: AsyncParsableCommand {
   @Option(help: "Changes of data a second while a snapshot is made.")
   var changes = 1_000
 
-  @Option(help: "How often each size recovers.")
-  var rounds = 3
-
   @Option(help: "How hard snapshots are compressed, as zstd counts (default: the server's).")
   var level: Int32?
 
@@ -37,26 +34,16 @@ struct BenchRecover: AsyncParsableCommand {
   @Flag(help: "Do the same with as many keys in Redis.")
   var redis = false
 
-  @Flag(help: "One small size: whether it works, not what it costs.")
-  var quick = false
-
-  @Flag(help: "Print one JSON object instead of writing files.")
-  var json = false
-
-  @Option(help: "Where results go, as DATE-NAME.md, .json and .svg; without it the page is printed.")
-  var output: String?
-
-  @Option(help: "The NAME of the results.")
-  var name: String?
+  @OptionGroup var series: BenchSeries
 
   private var plan: RecoverLoad.Plan {
     var plan = RecoverLoad.Plan()
     if !sessions.isEmpty { plan.sizes = sessions }
-    if quick { plan.sizes = [50_000] }
+    if series.quick { plan.sizes = [50_000] }
     plan.dataBytes = dataBytes
     plan.planes = planes
     plan.changesPerSecond = changes
-    plan.rounds = quick ? 1 : rounds
+    plan.rounds = series.rounds(default: 3)
     plan.comparesRedis = redis
     plan.directory = directory
     if let level { plan.level = level }
@@ -73,39 +60,15 @@ struct BenchRecover: AsyncParsableCommand {
 
   func run() async throws {
     StopSignal.install()
-    let facts = RunFacts.now(title: "Snapshots and recovery", command: BenchChildren.command)
+    let facts = series.facts(title: "Snapshots and recovery")
     let result = try await RecoverLoad(plan: plan) { StandardError.print($0) }.run()
     guard !result.table.isEmpty else {
       StandardError.print("muster: nothing was measured")
       throw ExitCode.failure
     }
-    try BenchPage(
-      name: name ?? "recover", markdown: { result.markdown(facts, plots: $0) }, json: { result.json(facts) },
-      plots: result.plots()
-    ).write(to: output, asJSON: json, date: facts.date)
-    if !result.troubles.isEmpty { throw ExitCode.failure }
-  }
-}
-
-/// A result as a page, as JSON and as plots.
-struct BenchPage {
-  let name: String
-  let markdown: (_ plots: [String]) -> String
-  let json: () -> String
-  let plots: [ComparisonResult.Plot]
-
-  /// Writes files into a directory; without one it prints the page, or the JSON.
-  func write(to directory: String?, asJSON: Bool, date: String) throws {
-    guard let directory else { return print(asJSON ? json() : markdown([]), terminator: asJSON ? "\n" : "") }
-    OutputFile.makeDirectory(directory)
-    let stem = "\(date.prefix(10))-\(name)"
-    let files =
-      [("\(stem).md", markdown(plots.map { "\(stem)-\($0.name).svg" })), ("\(stem).json", json() + "\n")]
-      + plots.map { ("\(stem)-\($0.name).svg", $0.svg) }
-    for (name, text) in files {
-      try OutputFile.write(text, to: "\(directory)/\(name)")
-      StandardError.print("\(directory)/\(name)")
+    try series.write(facts, plots: result.plots(), json: result.json(facts), name: "recover") {
+      result.markdown(facts, plots: $0)
     }
-    if asJSON { print(json()) }
+    if !result.troubles.isEmpty { throw ExitCode.failure }
   }
 }

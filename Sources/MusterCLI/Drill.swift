@@ -28,7 +28,7 @@ struct DrillCommand: ParsableCommand {
   @Argument(help: "What to try; several run one after the other, and all without a name.")
   var scenarios: [DrillName] = DrillName.allCases
 
-  @Option(help: "No new round begins after so many seconds (default: 20 to 900, by scenario).")
+  @Option(help: "No new round begins after so many seconds (default: 20 to 1800, by scenario).")
   var seconds: Int?
 
   @Option(help: "At most so many rounds; for bit-flip, so many bytes.")

@@ -30,7 +30,7 @@ package enum DrillName: String, Sendable, CaseIterable {
     switch self {
     case .killUnderLoad: 30
     case .tornTail, .slowDisk: 20
-    case .bitFlip: 900
+    case .bitFlip: 1800
     case .fullDisk: 60
     case .reconnectStorm, .clockJump, .upgrade: 60
     }

@@ -1,3 +1,4 @@
+import MusterThreads
 /// Counts who is connected, in all and per address, and refuses whoever is one too many.
 ///
 /// Shared by all planes and transports: it is asked once when a socket opens, once when it becomes a WebSocket and once when it is

@@ -1,3 +1,4 @@
+import MusterThreads
 /// What one socket counts as, until it is gone.
 ///
 /// ### Isolation

@@ -1,3 +1,4 @@
+import MusterThreads
 #if os(Linux)
   import HummingbirdCore
   import Logging

@@ -2,6 +2,7 @@ import Logging
 import MusterEdge
 import MusterEngine
 import MusterStorage
+import MusterThreads
 
 /// Tells an operator how far a long recovery is.
 ///

@@ -1,4 +1,5 @@
 import MusterEngine
+import MusterThreads
 import Synchronization
 
 #if canImport(Glibc)
@@ -23,7 +24,7 @@ package final class LoopbackExecutor: PlaneExecutor {
     var isStopped = false
   }
 
-  private let state = Mutex(State())
+  private let state = ContendedLock(State())
   private let wakeUp = WakeUp()
   /// The name of the thread, 0 until it runs.
   private let thread = Atomic<UInt>(0)
@@ -43,6 +44,12 @@ package final class LoopbackExecutor: PlaneExecutor {
         return nil
       }, context)
     precondition(result == 0, "a thread could not be made: error \(result)")
+    // Nobody waits for its end, so it has to let go of itself.
+    #if canImport(Darwin)
+      if let thread { pthread_detach(thread) }
+    #else
+      pthread_detach(thread)
+    #endif
   }
 
   package func start(turn: @escaping @Sendable () -> Void) {

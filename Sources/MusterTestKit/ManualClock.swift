@@ -1,6 +1,6 @@
 package import MusterEngine
 package import MusterModel
-import Synchronization
+import MusterThreads
 
 /// A clock that moves when it is told to.
 package final class ManualClock: EngineClock {
@@ -9,7 +9,7 @@ package final class ManualClock: EngineClock {
     var wall = WallTime(milliseconds: 1_800_000_000_000)
   }
 
-  private let state = Mutex(State())
+  private let state = ContendedLock(State())
 
   package init() {}
 

@@ -1,5 +1,5 @@
 import MusterEngine
-import Synchronization
+import MusterThreads
 
 /// An executor without a thread: turns run when the test says so, on the test's own thread.
 ///
@@ -14,7 +14,7 @@ package final class ManualExecutor: PlaneExecutor {
     var isRunningJobs = false
   }
 
-  private let state = Mutex(State())
+  private let state = ContendedLock(State())
   package init() {}
 
   package func enqueue(_ job: consuming ExecutorJob) {

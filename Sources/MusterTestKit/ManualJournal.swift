@@ -1,6 +1,6 @@
 package import MusterEngine
 package import MusterModel
-import Synchronization
+import MusterThreads
 
 /// A journal that keeps its records, is durable as far as the test says, and as healthy.
 package final class ManualJournal: MutationJournal {
@@ -17,7 +17,7 @@ package final class ManualJournal: MutationJournal {
     var status = JournalStatus.accepting
   }
 
-  private let state = Mutex(State())
+  private let state = ContendedLock(State())
 
   package init() {}
 

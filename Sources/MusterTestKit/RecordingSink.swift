@@ -1,6 +1,6 @@
 import MusterEngine
 package import MusterModel
-import Synchronization
+import MusterThreads
 
 /// Keeps what the engine tells its connections, for a test to look at, and notes what no edge should be told.
 package final class RecordingSink: EventSink {
@@ -24,7 +24,7 @@ package final class RecordingSink: EventSink {
     fileprivate var complaints: [String] = []
   }
 
-  private let records = Mutex<[ConnectionID: Record]>([:])
+  private let records = ContendedLock<[ConnectionID: Record]>([:])
 
   package init() {}
 

@@ -1,12 +1,12 @@
 import MusterEngine
-import Synchronization
+import MusterThreads
 
 /// A random source that repeats itself for the same seed (SplitMix64, Steele, Lea and Flood, 2014).
 package final class SeededRandom: RandomSource {
-  private let state: Mutex<UInt64>
+  private let state: ContendedLock<UInt64>
 
   package init(seed: UInt64) {
-    state = Mutex(seed)
+    state = ContendedLock(seed)
   }
 
   package func next() -> UInt64 {

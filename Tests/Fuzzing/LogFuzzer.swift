@@ -2,20 +2,22 @@
 //
 // Not a target of the package: it is compiled against the libraries under the fuzzer's instrumentation.
 
-import MusterEngine
 import MusterModel
 import MusterStorage
 import MusterTestKit
+
+@testable import MusterEngine
 
 /// One input: its first byte says which reader it is for.
 @_cdecl("LLVMFuzzerTestOneInput")
 func fuzzLog(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
   guard let start, count > 0 else { return 0 }
   let bytes = Array(UnsafeBufferPointer(start: start + 1, count: count - 1))
-  switch start[0] % 3 {
+  switch start[0] % 4 {
   case 0: recover(bytes)
-  case 1: readRecords(bytes)
-  default: recover(withSums(bytes))
+  case 1: _ = readRecords(bytes)
+  case 2: recover(withSums(bytes))
+  default: replay(bytes)
   }
   return 0
 }
@@ -48,12 +50,34 @@ private func recover(_ bytes: [UInt8]) {
 }
 
 /// Records are read or refused, whatever they are said to be.
-private func readRecords(_ bytes: [UInt8]) {
-  guard let count = bytes.first else { return }
+private func readRecords(_ bytes: [UInt8]) -> [LoggedMutation] {
+  guard let count = bytes.first else { return [] }
   var reader = RecordReader(bytes, body: 1..<bytes.count, records: Int(count), firstLSN: LSN(1))
+  var records: [LoggedMutation] = []
   do throws(CodecError) {
-    while try reader.next() != nil {}
+    while let record = try reader.next() { records.append(record) }
   } catch {}
+  return records
+}
+
+/// Records that can be read fit into an engine or are refused, and what fitted agrees with itself.
+private func replay(_ bytes: [UInt8]) {
+  guard let flags = bytes.first else { return }
+  let records = readRecords(Array(bytes.dropFirst()))
+  guard !records.isEmpty else { return }
+  let harness = EngineHarness(planes: 1)
+  harness.clock.advance(ticks: 1 << 22)
+  let moment = harness.clock.moment
+  harness.sessions(0) { shard in
+    do throws(RecoveryError) {
+      // As behind a snapshot that was written while these records were, or as behind none; with gaps, or without.
+      let fuzzyThrough = LSN(UInt64(flags >> 1))
+      _ = try shard.replay(records, fuzzyThrough: fuzzyThrough, hasGaps: flags & 1 == 1, moment: moment)
+    } catch {}
+    shard.finishRecovery(through: LSN(UInt64(records.count)), moment: moment)
+  }
+  let found = harness.violations()
+  precondition(found.isEmpty, "\(found)")
 }
 
 /// A segment with sound sums: sums keep a fuzzer out of all that is behind them.

@@ -5,6 +5,7 @@
   import MusterEngine
   import MusterModel
   import MusterTestKit
+  import MusterThreads
   import MusterWire
   import Synchronization
   import Testing

@@ -4,6 +4,7 @@
   import MusterEngine
   import MusterModel
   import MusterTestKit
+  import MusterThreads
   import MusterWire
   import Testing
 

@@ -7,6 +7,7 @@
   import MusterModel
   import MusterReactor
   import MusterTestKit
+  import MusterThreads
   import MusterWire
   import Synchronization
   import Testing

@@ -19,23 +19,28 @@ struct ImportTable: Sendable {
     // L0: words and bytes. No Foundation.
     "MusterModel": Row(),
     "MusterJSON": Row(),
+    "MusterThreads": Row(others: ["Darwin", "Glibc", "Musl"]),
     "CLinux": Row(),
+    "CMemory": Row(),
     "CZstd": Row(),
 
     // L1: what Muster exists for. No I/O, no Foundation, no NIO.
-    "MusterEngine": Row(ours: ["MusterModel", "MusterJSON"], others: ["Synchronization"]),
+    "MusterEngine": Row(ours: ["CMemory", "MusterModel", "MusterJSON"], others: ["Synchronization"]),
     "MusterWire": Row(ours: ["MusterModel", "MusterJSON"]),
 
     "MusterStorage": Row(
-      ours: ["CLinux", "CZstd", "MusterEngine", "MusterModel"], others: ["Darwin", "Glibc", "Musl", "Synchronization"]),
+      ours: ["CLinux", "CZstd", "MusterEngine", "MusterModel", "MusterThreads"],
+      others: ["Darwin", "Glibc", "Musl", "Synchronization"]),
 
     // L2: edges, and what both of them ask before they let anybody in.
     "MusterAccess": Row(ours: ["MusterEngine", "MusterModel"]),
     "MusterEdge": Row(
-      ours: ["MusterAccess", "MusterEngine", "MusterModel", "MusterJSON", "MusterWire"],
+      ours: ["MusterAccess", "MusterEngine", "MusterModel", "MusterJSON", "MusterThreads", "MusterWire"],
       others: ["Darwin", "Glibc", "Musl", "Synchronization"]),
     "MusterReactor": Row(
-      ours: ["CLinux", "MusterAccess", "MusterEdge", "MusterEngine", "MusterModel", "MusterJSON", "MusterWire"],
+      ours: [
+        "CLinux", "MusterAccess", "MusterEdge", "MusterEngine", "MusterModel", "MusterJSON", "MusterThreads", "MusterWire",
+      ],
       others: ["Glibc", "Synchronization"]),
     "MusterGateway": Row(
       ours: [
@@ -52,7 +57,7 @@ struct ImportTable: Sendable {
     "MusterServer": Row(
       ours: [
         "MusterAccess", "MusterEdge", "MusterEngine", "MusterGateway", "MusterHTTP", "MusterJSON", "MusterModel",
-        "MusterReactor", "MusterStorage", "MusterWire",
+        "MusterReactor", "MusterStorage", "MusterThreads", "MusterWire",
       ],
       others: [
         "Configuration", "Crypto", "Hummingbird", "HummingbirdCore", "Logging", "ServiceLifecycle", "Synchronization",
@@ -78,11 +83,12 @@ struct ImportTable: Sendable {
 
     // For tests only.
     "MusterTestKit": Row(
-      ours: ["MusterEngine", "MusterModel", "MusterJSON", "MusterStorage"],
+      ours: ["MusterEngine", "MusterModel", "MusterJSON", "MusterStorage", "MusterThreads"],
       // The C library of the platform, for the thread of the loopback executor.
       others: ["Darwin", "Glibc", "Musl", "Synchronization"]),
     "TidyTests": Row(ours: ["CZstd", "MusterModel"], others: ["Foundation", "Testing"]),
-    "Fuzzing": Row(ours: ["MusterEngine", "MusterModel", "MusterStorage", "MusterTestKit", "MusterWire"]),
+    "Fuzzing": Row(
+      ours: ["MusterEngine", "MusterModel", "MusterStorage", "MusterTestKit", "MusterWire"], others: ["Glibc"]),
     "InteropTests": Row(others: ["Foundation", "Glibc", "Synchronization", "Testing"]),
   ])
 
@@ -92,7 +98,7 @@ struct ImportTable: Sendable {
   func row(of target: String) -> Row? {
     if let row = rows[target] { return row }
     guard target.hasSuffix("Tests"), var row = rows[String(target.dropLast("Tests".count))] else { return nil }
-    row.ours.formUnion([String(target.dropLast("Tests".count)), "MusterTestKit"])
+    row.ours.formUnion([String(target.dropLast("Tests".count)), "MusterTestKit", "MusterThreads"])
     row.others.formUnion(["Foundation", "Glibc", "Synchronization", "Testing"])
     // A channel that is none, for the context of a request.
     if row.others.contains("Hummingbird") { row.others.insert("NIOEmbedded") }

@@ -1,25 +1,81 @@
-/// What the engine costs at one size, measured in this process without sockets, actors or a log.
+/// One thing that is measured about the engine's tables.
+package enum EngineFigure: String, Sendable, CaseIterable {
+  /// Opening a session: applied, with its user, its lease and its timer; and its first heartbeat.
+  case open = "open_ns"
+  /// A heartbeat whose row is known.
+  case beatBySlot = "beat_by_slot_ns"
+  /// A heartbeat by session id, in batches of 64, ids in no order that memory likes.
+  case beatByID = "beat_by_id_ns"
+  /// A lease that is over: the session falls dormant.
+  case dormant = "dormant_ns"
+  /// A dormant session that ends by its idle TTL.
+  case expire = "expire_ns"
+  /// A tick in which nothing is due.
+  case idleTick = "idle_tick_ns"
+  /// The memory of the tables when all sessions are dormant, per session.
+  case tableBytes = "table_bytes"
+  /// Growth of the process' private memory, per session; missing where the kernel does not show it.
+  case privateBytes = "private_bytes"
+  /// The longest slice of timers, while all leases are due in one tick.
+  case sliceCPU = "longest_slice_cpu_us"
+  case sliceWall = "longest_slice_us"
+  /// The longest slice of opens, which may have grown every table.
+  case opensCPU = "longest_opens_cpu_us"
+  case opensWall = "longest_opens_us"
+
+  /// What it is, with its unit.
+  package var title: String {
+    switch self {
+    case .open: "open, ns"
+    case .beatBySlot: "heartbeat by slot, ns"
+    case .beatByID: "heartbeat by id in batches of \(EngineLoad.batch), ns"
+    case .dormant: "lease over, ns"
+    case .expire: "expiry, ns"
+    case .idleTick: "tick with nothing due, ns"
+    case .tableBytes: "tables, bytes for each dormant session"
+    case .privateBytes: "process, bytes for each dormant session"
+    case .sliceCPU: "longest slice of \(EngineLoad.timersPerSlice) timers, µs of CPU"
+    case .sliceWall: "the same by the wall, µs"
+    case .opensCPU: "longest slice of \(EngineLoad.batch) opens, µs of CPU"
+    case .opensWall: "the same by the wall, µs"
+    }
+  }
+
+  /// The most that it may be at ten million sessions, where there is a budget.
+  package var budget: Double? {
+    switch self {
+    case .beatBySlot: 25
+    case .beatByID: 100
+    case .privateBytes: 96
+    case .sliceCPU, .opensCPU: 2_000
+    default: nil
+    }
+  }
+}
+
+/// What the engine costs at one size, measured once in this process without sockets, actors or a log.
 package struct EngineFigures: Sendable, Hashable {
   /// How many sessions there were.
   package var sessions: Int
-  /// Opening one: applied, with its user, its lease and its timer; and its first heartbeat.
-  package var openNanoseconds: Double
-  /// A heartbeat whose row is known.
-  package var beatBySlotNanoseconds: Double
-  /// A heartbeat by session id, in batches of 64, ids in random order.
-  package var beatByIDNanoseconds: Double
-  /// A lease that is over: the session falls dormant.
-  package var dormantNanoseconds: Double
-  /// A dormant session that ends by its idle TTL.
-  package var expireNanoseconds: Double
-  /// A tick in which nothing is due.
-  package var idleTickNanoseconds: Double
-  /// The memory of the tables when all sessions are dormant, per session.
-  package var tableBytesPerSession: Double
-  /// Growth of the process' private memory, per session; `nil` where the kernel does not show it.
-  package var privateBytesPerSession: Double?
-  /// The longest slice of at most ``EngineLoad/timersPerSlice`` timers, while all leases are due in one tick.
-  package var longestSliceNanoseconds: Double
-  /// The longest single open, which may have grown every table.
-  package var longestOpenNanoseconds: Double
+  package var values: [EngineFigure: Double]
+
+  package init(sessions: Int, values: [EngineFigure: Double]) {
+    self.sessions = sessions
+    self.values = values
+  }
+}
+
+/// How late leases ended that were driven in real time, once.
+package struct LatenessFigures: Sendable, Equatable {
+  /// From the tick at which a lease was due to the end of the slice that ended it, in microseconds.
+  package var lateness: LatencySummary
+  /// The longest slice of timers, in microseconds of CPU, and by the wall.
+  package var longestSliceCPU: Double
+  package var longestSliceWall: Double
+
+  package init(lateness: LatencySummary, longestSliceCPU: Double, longestSliceWall: Double) {
+    self.lateness = lateness
+    self.longestSliceCPU = longestSliceCPU
+    self.longestSliceWall = longestSliceWall
+  }
 }

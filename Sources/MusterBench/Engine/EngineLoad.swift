@@ -1,95 +1,106 @@
+import CLinux
 import Glibc
 import MusterEngine
 import MusterModel
 
 /// Measures the state of one session shard in this process, size by size.
 ///
-/// Times are wall time of single threads: run it on a quiet machine, pinned to one core, and compare ratios of one run only.
+/// What an operation costs is CPU time of the thread, since the machine may have other things to do; how long a slice of work
+/// takes is said by the wall as well. Caches are shared with whoever else runs: quote what a quiet machine gave.
 package struct EngineLoad: ~Copyable {
   /// From what fits into a cache to what a server is built for.
   package static let sizes = [10_000, 100_000, 1_000_000, 10_000_000]
   /// How many timers a slice fires: as many as one turn of the engine does.
   package static let timersPerSlice = EngineConfiguration().timersPerTurnMax
-  private static let batch = 64
-  private static let start = WallTime(milliseconds: 1_700_000_000_000)
+  /// How many heartbeats are in a batch, and opens in a slice.
+  package static let batch = 64
+  static let start = WallTime(milliseconds: 1_700_000_000_000)
 
-  private let configuration = EngineConfiguration()
-  private var state: SessionState
+  let configuration: EngineConfiguration
+  var state: SessionState
+  var changes: [SessionChange] = []
 
   /// Measures one size, 64 sessions at least.
   ///
   /// Takes some seconds at ten million, and about 1.5 GB of memory.
   package static func measure(sessions: Int) -> EngineFigures {
     precondition(sessions >= batch, "the engine is measured with \(batch) sessions or more")
-    var load = EngineLoad()
+    var load = EngineLoad(EngineConfiguration())
     return load.run(sessions)
   }
 
-  private init() {
+  init(_ configuration: EngineConfiguration) {
+    self.configuration = configuration
     state = SessionState(shard: 0, configuration: configuration, now: Tick(0), hashKey: StableHash.Key(1, 2))
   }
 
-  private func moment(_ tick: UInt32) -> Moment {
+  func moment(_ tick: UInt32) -> Moment {
     Moment(
       tick: Tick(tick), wall: WallTime(milliseconds: Self.start.milliseconds + Int64(tick) * Int64(Tick.milliseconds)))
   }
 
   private mutating func run(_ sessions: Int) -> EngineFigures {
+    // Else what an earlier run gave back would serve this one, and it would seem to need less.
+    muster_trim_memory()
     let before = Self.privateBytes()
-    let (opened, longestOpen) = open(sessions)
-    let bySlot = beatBySlot(sessions)
-    let byID = beatByID(sessions)
-    let idle = idleTicks()
+    let opens = open(sessions) { _ in 0 }
+    var values: [EngineFigure: Double] = [.open: opens.each(of: sessions)]
+    values[.beatBySlot] = beatBySlot(sessions)
+    values[.beatByID] = beatByID(sessions)
+    values[.idleTick] = idleTicks()
     // All leases were renewed at tick 1, so all are due in one tick.
     let leaseTicks = configuration.httpLease.ticks + 2
-    let dormant = pass(to: leaseTicks)
+    var slices = pass(to: leaseTicks)
+    values[.dormant] = slices.each(of: sessions)
     let after = Self.privateBytes()
-    let tableBytes = Double(state.bytesReserved) / Double(sessions)
-    let expired = pass(to: leaseTicks + configuration.sessionIdleTTL.ticks)
-    return EngineFigures(
-      sessions: sessions, openNanoseconds: opened, beatBySlotNanoseconds: bySlot, beatByIDNanoseconds: byID,
-      dormantNanoseconds: dormant.each, expireNanoseconds: expired.each, idleTickNanoseconds: idle,
-      tableBytesPerSession: tableBytes,
-      privateBytesPerSession: before.flatMap { before in after.map { Double($0 - before) / Double(sessions) } },
-      longestSliceNanoseconds: max(dormant.longest, expired.longest), longestOpenNanoseconds: longestOpen)
+    values[.tableBytes] = Double(state.bytesReserved) / Double(sessions)
+    if let before, let after { values[.privateBytes] = Double(after - before) / Double(sessions) }
+    let expiry = pass(to: leaseTicks + configuration.sessionIdleTTL.ticks)
+    precondition(state.stats.sessions == 0, "all sessions have been idle for too long")
+    values[.expire] = expiry.each(of: sessions)
+    slices.add(expiry)
+    values[.sliceCPU] = Double(slices.longestCPUNanoseconds) / 1e3
+    values[.sliceWall] = Double(slices.longestWallNanoseconds) / 1e3
+    values[.opensCPU] = Double(opens.longestCPUNanoseconds) / 1e3
+    values[.opensWall] = Double(opens.longestWallNanoseconds) / 1e3
+    return EngineFigures(sessions: sessions, values: values)
   }
 
   // MARK: Steps
 
-  private mutating func open(_ sessions: Int) -> (each: Double, longest: Double) {
-    let now = moment(0)
-    var changes: [SessionChange] = []
-    var spent: UInt64 = 0
-    var longest: UInt64 = 0
-    for number in 0..<sessions {
-      let grant = grant(number)
-      let begin = Self.nanoseconds()
-      state.apply(.granted(grant), at: now, into: &changes)
-      if let session = state.find(grant.session) { state.renew(session, at: now) }
-      let took = Self.nanoseconds() - begin
-      spent += took
-      longest = max(longest, took)
+  /// Opens sessions, slice by slice; `heardAt` is the tick of a session's first heartbeat.
+  mutating func open(_ sessions: Int, heardAt: (Int) -> UInt32) -> Stretches {
+    var stretches = Stretches()
+    for first in stride(from: 0, to: sessions, by: Self.batch) {
+      // Made outside of the measured time.
+      let grants = (first..<min(sessions, first + Self.batch)).map { (grant($0), moment(heardAt($0))) }
+      let begin = ThreadUsage.now()
+      for (grant, now) in grants {
+        state.apply(.granted(grant), at: now, into: &changes)
+        if let session = state.find(grant.session) { state.renew(session, at: now) }
+      }
+      stretches.add(since: begin)
     }
-    return (Double(spent) / Double(sessions), Double(longest))
+    return stretches
   }
 
   private mutating func beatBySlot(_ sessions: Int) -> Double {
     // Slots count from 0 without gaps, since nothing has been freed. A prime stride visits them in no order that memory likes.
-    let begin = Self.nanoseconds()
+    let begin = ThreadUsage.now()
     var slot = 0
     for _ in 0..<sessions {
       slot += 7_919
       while slot >= sessions { slot -= sessions }
       state.heard(Slot(UInt32(slot)), at: Tick(1))
     }
-    return Double(Self.nanoseconds() - begin) / Double(sessions)
+    return Double(ThreadUsage.now().cpuNanoseconds - begin.cpuNanoseconds) / Double(sessions)
   }
 
   private mutating func beatByID(_ sessions: Int) -> Double {
     let now = moment(1)
     var left: [Int] = []
     var ids = [SessionID](repeating: SessionID(high: 0, low: 0), count: Self.batch * 256)
-    var spent: UInt64 = 0
+    var stretches = Stretches()
     var done = 0
     var number = 0
     while done < sessions {
@@ -100,44 +111,54 @@ package struct EngineLoad: ~Copyable {
         while number >= sessions { number -= sessions }
         ids[place] = Self.session(number)
       }
-      let begin = Self.nanoseconds()
-      state.renew(ids.span.extracting(first: count), at: now, left: &left)
-      spent += Self.nanoseconds() - begin
+      let begin = ThreadUsage.now()
+      for first in stride(from: 0, to: count, by: Self.batch) {
+        state.renew(ids.span.extracting(first..<min(count, first + Self.batch)), at: now, left: &left)
+      }
+      stretches.add(since: begin)
       done += count
     }
     precondition(left.isEmpty, "all sessions are known and attached")
-    return Double(spent) / Double(sessions)
+    return stretches.each(of: sessions)
   }
 
   private mutating func idleTicks() -> Double {
     let ticks: UInt32 = 400
-    let begin = Self.nanoseconds()
+    let begin = ThreadUsage.now()
     for tick in 1...ticks { _ = state.advance(to: Tick(tick), limit: Self.timersPerSlice) }
-    return Double(Self.nanoseconds() - begin) / Double(ticks)
+    return Double(ThreadUsage.now().cpuNanoseconds - begin.cpuNanoseconds) / Double(ticks)
   }
 
   /// Lets time pass, in slices, until nothing more is due.
-  private mutating func pass(to tick: UInt32) -> (each: Double, longest: Double) {
+  private mutating func pass(to tick: UInt32) -> Stretches {
     let now = moment(tick)
-    var changes: [SessionChange] = []
-    var (spent, longest, done, isMoreDue) = (UInt64(0), UInt64(0), 0, true)
+    var stretches = Stretches()
+    var isMoreDue = true
     while isMoreDue {
-      let begin = Self.nanoseconds()
-      let due = state.advance(to: now.tick, limit: Self.timersPerSlice)
-      for session in due.sessions {
-        switch state.fire(session: session, at: now, into: &changes) {
-        case .rearmed, .refreshed: continue
-        case .becomesDormant(let id, let reason): state.apply(.dormant(id, reason), at: now, into: &changes)
-        case .expires(let id): state.apply(.ended(id, .expired), at: now, into: &changes)
-        }
-        done += 1
-      }
-      isMoreDue = due.isMoreDue
-      let took = Self.nanoseconds() - begin
-      spent += took
-      longest = max(longest, took)
+      let begin = ThreadUsage.now()
+      isMoreDue = slice(at: now) { _, _ in }
+      stretches.add(since: begin)
     }
-    return (Double(spent) / Double(max(1, done)), Double(longest))
+    return stretches
+  }
+
+  /// Does what is due, at most one slice of it, and tells of each session whose lease is over when it was due.
+  ///
+  /// - Returns: Whether more is due.
+  mutating func slice(at now: Moment, _ ended: (Slot, Tick) -> Void) -> Bool {
+    let due = state.advance(to: now.tick, limit: Self.timersPerSlice)
+    for session in due.sessions {
+      let deadline = state.deadline(of: session)
+      switch state.fire(session: session, at: now, into: &changes) {
+      case .rearmed, .refreshed: continue
+      case .becomesDormant(let id, let reason):
+        state.apply(.dormant(id, reason), at: now, into: &changes)
+        ended(session, deadline)
+      case .expires(let id): state.apply(.ended(id, .expired), at: now, into: &changes)
+      }
+    }
+    changes.removeAll(keepingCapacity: true)
+    return due.isMoreDue
   }
 
   // MARK: Numbers
@@ -154,8 +175,6 @@ package struct EngineLoad: ~Copyable {
       expires: WallTime(milliseconds: Self.start.milliseconds + configuration.sessionLifetime.milliseconds),
       idleTTL: configuration.sessionIdleTTL, resumeWindow: configuration.resumeWindow)
   }
-
-  private static func nanoseconds() -> UInt64 { MonotonicTime.now().nanoseconds }
 
   private static func privateBytes() -> Int? {
     guard let rollup = ServerProcess.text(of: "/proc/self/smaps_rollup"),

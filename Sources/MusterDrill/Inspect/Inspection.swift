@@ -58,16 +58,19 @@ package struct Inspection: Sendable {
   package static func isDirectory(_ path: String) -> Bool { FileTree.isDirectory(path) }
 
   /// How often a directory is looked at again when something in it seems unsound: a server at work changes it meanwhile.
-  private static let attempts = 3
+  package static let attempts = 3
 
   /// Looks at a directory.
   ///
   /// - Parameters:
   ///   - path: A directory that exists.
   ///   - verifies: Whether to read everything: segments and snapshots that recovery does not need, too.
+  ///   - attempts: How often to look before something is called unsound; once will do where no server is at work.
   /// - Returns: What was found; of something that seemed unsound, what the last look has shown.
   /// - Throws: When the directory cannot be read at all.
-  package static func run(_ path: String, verifies: Bool) throws(DiskError) -> Inspection {
+  package static func run(
+    _ path: String, verifies: Bool, attempts: Int = Inspection.attempts
+  ) throws(DiskError) -> Inspection {
     let disk = ReadOnlyDisk(try FileDisk(path: path))
     var inspection = try look(at: path, disk, verifies: verifies)
     for _ in 1..<attempts where !inspection.isSound { inspection = try look(at: path, disk, verifies: verifies) }
@@ -199,6 +202,12 @@ package struct Inspection: Sendable {
   }
 
   // MARK: The rest
+
+  /// Whether a file is one of those that an inspection reads, so that damage to it would show.
+  static func judges(_ name: String) -> Bool {
+    if case .segment? = LogFileName(name) { return true }
+    return name == SnapshotFileName.manifest || SnapshotFileName.sequence(of: name) != nil
+  }
 
   private mutating func noteOthers(_ names: [String]) {
     for name in names {

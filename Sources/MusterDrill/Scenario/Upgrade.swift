@@ -1,10 +1,14 @@
 /// Starts the server on a copy of every released format's data directory.
 ///
-/// A directory may hold `expected.json`: counters of `GET /v1/stats` by name, and under `clock` the wall time at which they are
-/// true, since sessions expire (`"@2026-11-21 12:00:00"`, as libfaketime takes it).
+/// Such a directory holds `expected.json`: counters of `GET /v1/stats` by name, and, where sessions expire before long, under `clock`
+/// the wall time at which the counters are true (`"@2026-11-21 12:00:00"`, as libfaketime takes it). Directories without it hold
+/// single files for the tests of the readers, and no server is started on them.
+///
+/// What session tokens are made with is a secret and not kept; the server is given another one in its place.
 struct Upgrade {
   private let arena: Arena
   private static let expectations = "expected.json"
+  private static let keyFile = "token.key"
 
   init(_ arena: Arena) {
     self.arena = arena
@@ -12,9 +16,11 @@ struct Upgrade {
 
   func run() throws(DrillError) {
     let golden = arena.settings.golden
-    let names = FileTree.exists(golden) ? try FileTree.names(in: golden).filter { FileTree.isDirectory("\(golden)/\($0)") } : []
+    let names =
+      FileTree.exists(golden)
+      ? try FileTree.names(in: golden).filter { FileTree.exists("\(golden)/\($0)/\(Self.expectations)") } : []
     guard !names.isEmpty else {
-      arena.result.skipReason = "there are no directories of released formats in \(golden)"
+      arena.result.skipReason = "there are no directories of released formats, with \(Self.expectations), in \(golden)"
       return
     }
     var checked = 0
@@ -33,17 +39,19 @@ struct Upgrade {
   /// - Returns: Whether it could be checked here.
   private func attempt(_ name: String, in golden: String) throws(DrillError) -> Bool {
     let source = "\(golden)/\(name)"
-    var expected: [String: JSONValue] = [:]
-    if FileTree.exists("\(source)/\(Self.expectations)") {
-      let bytes = try FileTree.read("\(source)/\(Self.expectations)")
-      do {
-        expected = try JSONValue(parsing: bytes).members
-      } catch {
-        throw .system("\(source)/\(Self.expectations): \(error)")
-      }
+    let bytes = try FileTree.read("\(source)/\(Self.expectations)")
+    var expected: [String: JSONValue]
+    do {
+      expected = try JSONValue(parsing: bytes).members
+    } catch {
+      throw .system("\(source)/\(Self.expectations): \(error)")
     }
     var plan = arena.plan
     plan.directory = "\(arena.directory)/\(name)"
+    plan.log = "\(arena.directory)/\(name).log"
+    if !FileTree.exists("\(source)/\(Self.keyFile)") {
+      plan.settings["token_secret"] = "a secret for this drill alone, worth nothing to anybody"
+    }
     if let clock = expected.removeValue(forKey: "clock")?.string {
       guard let library = Tool.fakeTimeLibrary else { return false }
       Tool.fakeTime(clock, library: library, for: &plan)

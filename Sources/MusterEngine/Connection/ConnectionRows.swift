@@ -15,14 +15,16 @@ enum ConnectionPhase: UInt8, Sendable {
 /// One open connection.
 struct ConnectionRow {
   var phase = ConnectionPhase.open
-  /// Pinged, and not heard since.
-  var isPinged = false
   /// Its transport does not take what it is sent.
   var isCongested = false
   /// At least one of its edges is stale and no snapshot has been asked for.
   var hasStale = false
   var session = SessionRef(shard: 0, slot: .none, generation: 0)
   var lastHeard = Tick(0)
+  /// When it was last pinged.
+  var pingedAt = Tick(0)
+  /// Pinged, and not heard since: a ping goes out in silence only, so what was heard in its tick came behind it.
+  var isPinged: Bool { pingedAt > lastHeard }
   /// Silence of so many ticks leads to a ping.
   var pingTicks: UInt32 = 0
   /// Silence of so many ticks ends the connection.

@@ -75,6 +75,12 @@ extension ConnectionState {
     heldBack.append((max(after, heldBack.last?.after ?? .zero), what))
   }
 
+  /// Keeps what comes behind something that is held back for the same connection.
+  mutating func hold(_ what: HeldBack, behind slot: Slot) {
+    rows[slot].held += 1
+    heldBack.append((heldBack.last?.after ?? .zero, what))
+  }
+
   /// Sends what has become durable since.
   ///
   /// When the log has failed everything goes, and what depends on more than is durable goes as `unavailable`. One comparison for
@@ -169,7 +175,8 @@ extension ConnectionState {
     guard let slot = slot(of: connection) else { return }
     switch push {
     case .snapshot(let snapshot): settle(snapshot, slot, into: &actions)
-    case .diff(let diff): catchUp(diff, slot, into: &actions)
+    case .diff(let diff): catchUp(push, of: diff.channel, slot, into: &actions)
+    case .count(let count): catchUp(push, of: count.channel, slot, into: &actions)
     case .signal where rows[slot].isCongested: counters.conflated += 1
     default:
       counters.deliveries += 1

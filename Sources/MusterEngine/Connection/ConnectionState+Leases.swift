@@ -19,23 +19,30 @@ extension ConnectionState {
     if row.isCongested {
       // Nothing is read from it, so its silence means nothing.
       guard now < slowDeadline(of: row) else { return refuse(slot, .none, Refusal(.slowConsumer), into: &actions) }
-      return arm(slot)
+      return arm(slot, at: now)
     }
     let silence = now.ticks(since: row.lastHeard)
     if silence >= row.silenceTicks { return refuse(slot, .none, Refusal(.heartbeatTimeout), into: &actions) }
-    if silence < row.pingTicks {
-      rows[slot].isPinged = false
-    } else if !row.isPinged {
-      rows[slot].isPinged = true
+    if silence >= row.pingTicks, !row.isPinged {
+      rows[slot].pingedAt = now
       actions.append(.ping(connection(in: slot)))
     }
-    arm(slot)
+    arm(slot, at: now)
   }
 
-  private mutating func arm(_ slot: Slot) {
+  private mutating func arm(_ slot: Slot, at now: Tick) {
     let row = rows[slot]
-    let silenceDeadline = row.lastHeard.advanced(by: row.isPinged ? row.silenceTicks : row.pingTicks)
-    wheel.arm(slot, at: row.isCongested ? slowDeadline(of: row) : silenceDeadline)
+    wheel.arm(slot, at: row.isCongested ? slowDeadline(of: row) : silenceDeadline(of: row, at: now))
+  }
+
+  /// When to look at the silence of a connection again.
+  private func silenceDeadline(of row: ConnectionRow, at now: Tick) -> Tick {
+    guard row.isPinged else { return row.lastHeard.advanced(by: row.pingTicks) }
+    let end = row.lastHeard.advanced(by: row.silenceTicks)
+    // If the ping is answered at once and nothing else comes, the next one is due then: before the end, where the interval is
+    // short and the timeout long.
+    let next = row.pingedAt.advanced(by: row.pingTicks)
+    return next > now ? min(next, end) : end
   }
 
   private func slowDeadline(of row: ConnectionRow) -> Tick {
@@ -50,7 +57,7 @@ extension ConnectionState {
     rows[slot].isCongested = true
     rows[slot].lastProgress = now
     // A connection that has not said hello keeps its hello timeout.
-    if rows[slot].phase != .open { arm(slot) }
+    if rows[slot].phase != .open { arm(slot, at: now) }
     actions.append(.setReading(connection, false))
   }
 
@@ -67,9 +74,8 @@ extension ConnectionState {
   package mutating func drained(_ connection: ConnectionID, at now: Tick, into actions: inout [ConnectionAction]) {
     guard let slot = slot(of: connection), rows[slot].isCongested else { return }
     rows[slot].isCongested = false
-    rows[slot].isPinged = false
     rows[slot].lastHeard = now
-    if rows[slot].phase != .open { arm(slot) }
+    if rows[slot].phase != .open { arm(slot, at: now) }
     actions.append(.setReading(connection, true))
     resync(slot, into: &actions)
   }

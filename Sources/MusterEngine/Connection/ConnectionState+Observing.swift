@@ -3,7 +3,8 @@ package import MusterModel
 /// Which connections observe which channels, and what becomes of those that cannot keep up.
 ///
 /// An observer that does not take what it is sent loses intermediate events, since presence is state: its edge is marked
-/// stale, and it gets one snapshot when it has drained.
+/// stale, and it gets one snapshot when it has drained. For one whose replies wait for the log, events wait behind them, up to a
+/// limit; beyond it the edge is stale as well.
 extension ConnectionState {
   // MARK: Events
 
@@ -16,7 +17,7 @@ extension ConnectionState {
     var edge = channels[observed].firstEdge
     while edge != .none {
       let slot = edges[edge].connection
-      if tells(event, edge, slot) { targets.append(connection(in: slot)) }
+      if tells(event, edge, slot, into: &actions) { targets.append(connection(in: slot)) }
       edge = edges[edge].nextOfChannel
     }
     counters.deliveries += UInt64(targets.count)
@@ -25,22 +26,38 @@ extension ConnectionState {
 
   /// Whether an observer gets an event now.
   ///
-  /// Marks it stale when it cannot.
-  private mutating func tells(_ event: ChannelEvent, _ edge: Slot, _ slot: Slot) -> Bool {
-    // What is held back for a connection would be overtaken; a snapshot sets it right when that has gone.
-    let keepsUp = !rows[slot].isCongested && rows[slot].held == 0
+  /// What is held back for a connection must not be overtaken: the event is held back behind it, or the observer marked stale.
+  private mutating func tells(
+    _ event: ChannelEvent, _ edge: Slot, _ slot: Slot, into actions: inout [ConnectionAction]
+  ) -> Bool {
+    let isHeldUp = rows[slot].held > 0
     if case .signal = event {
+      let keepsUp = !rows[slot].isCongested && !isHeldUp
       if !keepsUp { counters.conflated += 1 }
       return keepsUp
     }
-    if case .snapshot = event, keepsUp {
+    guard !rows[slot].isCongested, !isHeldUp || canHoldEvent(for: slot) else {
+      miss(edge, slot)
+      return false
+    }
+    if case .snapshot = event {
       edges[edge].isStale = false
       edges[edge].isResyncing = false
-      return true
     }
-    if keepsUp, !edges[edge].isStale { return true }
-    miss(edge, slot)
+    guard !edges[edge].isStale else {
+      miss(edge, slot)
+      return false
+    }
+    guard isHeldUp else { return true }
+    hold(.push(connection(in: slot), event.push), behind: slot)
     return false
+  }
+
+  /// Whether there is room for an event to wait, of its connection and among all.
+  ///
+  /// Half of what may be held back is left to replies: who asks must not be refused for what others do.
+  private func canHoldEvent(for slot: Slot) -> Bool {
+    rows[slot].held < configuration.requestsInFlightMax && heldBackCount < configuration.mailboxMessagesMax / 2
   }
 
   /// An observer missed something.
@@ -50,14 +67,16 @@ extension ConnectionState {
     counters.conflated += 1
   }
 
-  /// A diff for a connection that resumed.
-  mutating func catchUp(_ diff: Diff, _ slot: Slot, into actions: inout [ConnectionAction]) {
-    guard let edge = edge(of: slot, in: diff.channel) else { return }
+  /// A diff for a connection that resumed, or an event that was held back.
+  mutating func catchUp(
+    _ push: Push, of channel: ChannelName, _ slot: Slot, into actions: inout [ConnectionAction]
+  ) {
+    guard let edge = edge(of: slot, in: channel) else { return }
     if rows[slot].isCongested || edges[edge].isStale {
       miss(edge, slot)
     } else {
       counters.deliveries += 1
-      actions.append(.push(.diff(diff), [connection(in: slot)]))
+      actions.append(.push(push, [connection(in: slot)]))
     }
   }
 

@@ -45,8 +45,8 @@ extension Duration {
 
   /// The duration in whole milliseconds, rounded down.
   package var milliseconds: Int64 {
-    let (seconds, attoseconds) = components
-    return seconds * 1000 + attoseconds / 1_000_000_000_000_000
+    // Not by `components`, which divides twice and takes 190 instructions.
+    Int64(attoseconds / 1_000_000_000_000_000)
   }
 }
 

@@ -24,6 +24,7 @@ extension SessionState {
     }
   }
 
+  @inline(__always)
   private func known(_ id: SessionID) -> Slot {
     let slot = sessions.find(id)
     precondition(slot != .none, "a mutation names session \(id.text), which this shard does not hold")

@@ -135,12 +135,14 @@ extension SessionState {
   }
 
   /// Finds a session by its id.
+  @inline(__always)
   package func find(_ session: SessionID) -> Slot? {
     let slot = sessions.find(session)
     return slot == .none ? nil : slot
   }
 
   /// Finds a user by id.
+  @inline(__always)
   func known(_ user: UserID) -> KnownUser? {
     users.find(user, among: sessions, in: blobs)
   }

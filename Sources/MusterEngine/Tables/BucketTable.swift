@@ -1,3 +1,5 @@
+private import CMemory
+
 /// A hash table of a fixed size: the two halves of a ``SlotIndex`` while it grows.
 ///
 /// Open addressing with linear probing (Knuth, "The Art of Computer Programming", volume 3, 6.4, algorithms L and R). The home
@@ -8,7 +10,7 @@
 /// would be not half full after each growth.
 ///
 /// The table is cut into pages that are allocated when the first entry comes into them, and can be freed one by one: neither
-/// making nor ending a table of any size takes long.
+/// making nor ending a table of any size takes long. Those of large tables are in ``LargeMemory``.
 ///
 /// - Invariant: I1. An entry lies at its home or behind it, and no bucket between is empty, except buckets already emptied by
 ///   moving (see ``SlotIndex``).
@@ -36,8 +38,8 @@ struct BucketTable: ~Copyable {
     var slot: Slot { Slot(UInt32(truncatingIfNeeded: rawValue) &- 1) }
   }
 
-  static let pageBuckets = 1 << pageBits
-  private static let pageBits = 12
+  /// Pages have 2^12 buckets, and in tables of this size or more 2^18, which are 2 MiB.
+  static let capacityLarge = 1 << 20
   /// The smallest table; its page is smaller too.
   static let capacityMin = 64
   /// As many as 32 bits of hash can tell apart.
@@ -51,6 +53,9 @@ struct BucketTable: ~Copyable {
 
   /// How many buckets; 0 for no table at all.
   let capacity: Int
+  /// How many buckets a page has, but for the smallest tables, which have fewer in all.
+  var pageBuckets: Int { 1 << pageBits }
+  private let pageBits: Int
   /// How many pages have memory.
   private(set) var pagesAllocated = 0
   private let pagesCount: Int
@@ -60,14 +65,15 @@ struct BucketTable: ~Copyable {
   /// A table of empty buckets.
   ///
   /// - Parameter capacity: 0, or 2^n or 3 · 2^n, from ``capacityMin`` to ``capacityMax``.
-  /// - Complexity: O(capacity / 4,096): a directory without pages.
+  /// - Complexity: O(capacity / 4,096), or O(capacity / 2^18) for large ones: a directory without pages.
   init(capacity: Int) {
     let odd = capacity == 0 ? 0 : capacity >> capacity.trailingZeroBitCount
     precondition(
       capacity == 0 || (Self.capacityMin...Self.capacityMax).contains(capacity) && (odd == 1 || odd == 3),
       "a table has 2^n or 3 * 2^n buckets, 2^6 to 2^32, not \(capacity)")
     self.capacity = capacity
-    pagesCount = (capacity + Self.pageBuckets - 1) >> Self.pageBits
+    pageBits = capacity < Self.capacityLarge ? 12 : 18
+    pagesCount = (capacity + 1 << pageBits - 1) >> pageBits
     pages = .allocate(capacity: pagesCount)
     pages.initialize(repeating: nil, count: pagesCount)
   }
@@ -75,9 +81,7 @@ struct BucketTable: ~Copyable {
   deinit {
     // SAFETY: every page in the directory was allocated by `page(at:)` and is freed only here or in `freePage(at:)`, which
     // leaves nil. Buckets are trivial.
-    for page in 0..<pagesCount {
-      pages[page]?.deallocate()
-    }
+    for page in 0..<pagesCount { freePage(number: page) }
     pages.deallocate()
   }
 
@@ -110,7 +114,7 @@ struct BucketTable: ~Copyable {
 
   /// The memory of the table, in bytes.
   var bytesReserved: Int {
-    pagesAllocated * min(capacity, Self.pageBuckets) * MemoryLayout<Bucket>.stride + pagesCount * MemoryLayout<Page?>.stride
+    pagesAllocated * bytesOfPage + pagesCount * MemoryLayout<Page?>.stride
   }
 
   /// Where the search for a hash begins.
@@ -125,8 +129,16 @@ struct BucketTable: ~Copyable {
     assert((0..<capacity).contains(position), "bucket \(position) is outside of a table of \(capacity)")
     // SAFETY: `position` is below the capacity (asserted above, every caller's duty), so its page is in the directory; a page
     // that exists is initialised in full.
-    guard let page = pages[position &>> Self.pageBits] else { return .empty }
-    return page[position & (Self.pageBuckets &- 1)]
+    guard let page = pages[position &>> pageBits] else { return .empty }
+    return page[position & (pageBuckets &- 1)]
+  }
+
+  /// Asks for the line of the cache that a bucket is in, without waiting for it.
+  @inline(__always)
+  func prefetch(_ position: Int) {
+    // SAFETY: nothing is read; a page that is in the directory holds the bucket.
+    guard let page = pages[position &>> pageBits] else { return }
+    muster_prefetch(page + position & (pageBuckets &- 1))
   }
 
   /// Writes one bucket, which may bring its page to life.
@@ -136,28 +148,46 @@ struct BucketTable: ~Copyable {
   mutating func write(_ bucket: Bucket, at position: Int) {
     assert((0..<capacity).contains(position), "bucket \(position) is outside of a table of \(capacity)")
     // SAFETY: as for reading; `page(at:)` gives an initialised page.
-    let page = pages[position &>> Self.pageBits] ?? makePage(at: position)
-    page[position & (Self.pageBuckets &- 1)] = bucket
+    let page = pages[position &>> pageBits] ?? makePage(at: position)
+    page[position & (pageBuckets &- 1)] = bucket
   }
 
-  // SAFETY: the page is initialised in full before it comes into the directory, which owns it.
+  private var isLarge: Bool { capacity >= Self.capacityLarge }
+  private var bytesOfPage: Int { min(capacity, pageBuckets) * MemoryLayout<Bucket>.stride }
+
+  // SAFETY: the page is initialised in full before it comes into the directory, which owns it: mapped memory is zero, and so is an
+  // empty bucket.
   @inline(never)
   private mutating func makePage(at position: Int) -> UnsafeMutablePointer<Bucket> {
-    let buckets = min(capacity, Self.pageBuckets)
-    let page = Page.allocate(capacity: buckets)
-    page.initialize(repeating: .empty, count: buckets)
-    pages[position >> Self.pageBits] = page
+    let page: Page
+    if isLarge {
+      page = LargeMemory.allocate(bytes: bytesOfPage).bindMemory(to: Bucket.self, capacity: pageBuckets)
+    } else {
+      let buckets = min(capacity, pageBuckets)
+      page = Page.allocate(capacity: buckets)
+      page.initialize(repeating: .empty, count: buckets)
+    }
+    pages[position >> pageBits] = page
     pagesAllocated += 1
     return page
   }
 
   /// Frees the page of this position, whose buckets are all empty; it reads as empty from now on.
   mutating func freePage(at position: Int) {
-    // SAFETY: the page is owned by the directory alone, and the directory forgets it.
-    guard let page = pages[position >> Self.pageBits] else { return }
-    page.deallocate()
-    pages[position >> Self.pageBits] = nil
+    guard pages[position >> pageBits] != nil else { return }
+    freePage(number: position >> pageBits)
     pagesAllocated -= 1
+  }
+
+  private func freePage(number: Int) {
+    // SAFETY: the page is owned by the directory alone, and the directory forgets it.
+    guard let page = pages[number] else { return }
+    if isLarge {
+      LargeMemory.free(page, bytes: bytesOfPage)
+    } else {
+      page.deallocate()
+    }
+    pages[number] = nil
   }
 
   /// The position of the next empty bucket for a hash.
@@ -183,18 +213,9 @@ struct BucketTable: ~Copyable {
   }
 
   /// Searches from a position on for a row whose hash agrees, without a look at the row.
-  ///
-  /// `first` is the bucket at that position.
   @inline(__always)
-  func candidate(_ hash: UInt32, from start: Int, _ first: Bucket) -> Slot {
-    var position = start
-    var bucket = first
-    while !bucket.isEmpty {
-      if bucket.hash == hash { return bucket.slot }
-      position = self.position(position, plus: 1)
-      bucket = self[position]
-    }
-    return .none
+  func candidate(_ hash: UInt32, from start: Int) -> Slot {
+    find(hash, from: start) { _ in true }
   }
 
   /// Searches for the bucket that holds exactly this entry.

@@ -1,3 +1,5 @@
+private import CMemory
+
 /// One column of a table: the same field of every row, in pages that never move.
 ///
 /// A table of ten million rows must not be copied to hold one row more, and a heartbeat must reach its field without a
@@ -6,6 +8,8 @@
 ///
 /// A page is brought to life 256 rows at a time. The first touch of memory is what costs (a fault for each 4 KiB), and a table
 /// grows all its columns in the same turn: whole pages would be dozens to hundreds of faults in one call.
+///
+/// From ``largeRows`` on, pages come in runs that lie in ``LargeMemory``: then a fault is for 2 MiB at once, and rare.
 ///
 /// Which rows are in use is not known here; that is what ``SlotAllocator`` is for. A row keeps its value until someone
 /// writes to it, also when it goes from one owner to the next.
@@ -21,6 +25,8 @@ package struct Column<Element>: ~Copyable {
   /// How many rows are brought to life at once.
   package static var stepRows: Int { 256 }
   @inlinable @inline(__always) static var pageBits: Int { 12 }
+  /// So many rows are in pages of their own, and as many in each run of pages behind them.
+  package static var largeRows: Int { 1 << 19 }
 
   // SAFETY: only a name; see `pages`.
   @usableFromInline typealias Page = UnsafeMutablePointer<Element>
@@ -74,6 +80,20 @@ package struct Column<Element>: ~Copyable {
     unsafeMutableAddress { address(of: slot) }
   }
 
+  /// Asks for the first bytes of a row, without waiting for them.
+  ///
+  /// Any slot may be asked for; one that is no row is passed over.
+  ///
+  /// - Complexity: O(1); one or two lines of the cache are on their way then.
+  @inline(__always)
+  func prefetch(_ slot: Slot, bytes: Int) {
+    guard Int(slot.rawValue) < rows else { return }
+    // SAFETY: nothing is read; both addresses are within the row.
+    let address = UnsafeRawPointer(address(of: slot))
+    muster_prefetch(address)
+    muster_prefetch(address + (bytes - 1))
+  }
+
   @inlinable @inline(__always)
   func address(of slot: Slot) -> UnsafeMutablePointer<Element> {
     let row = Int(slot.rawValue)
@@ -105,9 +125,10 @@ extension Column {
     }
 
     deinit {
-      for page in 0..<pagesCount {
-        pages[page].deinitialize(count: min(pageRows, rows - page << pageBits))
-        pages[page].deallocate()
+      for page in 0..<pagesCount { pages[page].deinitialize(count: min(pageRows, rows - page << pageBits)) }
+      for page in 0..<min(pagesCount, Self.pagesOfRun) { pages[page].deallocate() }
+      for page in stride(from: Self.pagesOfRun, to: pagesCount, by: Self.pagesOfRun) {
+        LargeMemory.free(pages[page], bytes: Self.bytesOfRun)
       }
       pages.deallocate()
     }
@@ -130,7 +151,18 @@ extension Column {
         pages = roomier
         pagesRoom *= 2
       }
-      (pages + count).initialize(to: .allocate(capacity: pageRows))
+      (pages + count).initialize(to: makePage(count))
+    }
+
+    private static var pagesOfRun: Int { largeRows >> pageBits }
+    private static var bytesOfRun: Int { largeRows * MemoryLayout<Element>.stride }
+
+    /// A page of its own, the first of a run, or the next of it.
+    private func makePage(_ number: Int) -> Page {
+      if number < Self.pagesOfRun { return .allocate(capacity: pageRows) }
+      if number % Self.pagesOfRun != 0 { return pages[number - 1] + pageRows }
+      // SAFETY: the run is aligned to 2 MiB and has room for all its rows, nobody else knows it, and the first page owns it.
+      return LargeMemory.allocate(bytes: Self.bytesOfRun).bindMemory(to: Element.self, capacity: largeRows)
     }
   }
 }

@@ -79,22 +79,24 @@ package struct SlotIndex: ~Copyable {
     return previous.find(hash, from: searchStart(of: hash), where: matches)
   }
 
-  /// The first half of ``candidate(_:_:)``: reads the bucket where the search for a hash begins, and decides nothing by it.
+  /// Asks for the buckets where the search for a hash begins, without waiting for them.
   ///
-  /// Called for many hashes in a row, the reads of main memory overlap.
+  /// - Parameter hash: The 32 bits that are kept, see ``fold(_:)``.
   @inline(__always)
-  func home(_ hash: UInt64) -> BucketTable.Bucket {
-    current[current.home(of: Self.fold(hash))]
+  func prefetch(_ hash: UInt32) {
+    current.prefetch(current.home(of: hash))
+    if isGrowing { previous.prefetch(searchStart(of: hash)) }
   }
 
-  /// The row whose hash agrees in the 32 bits that are kept, without a look at the row.
+  /// A row whose hash agrees in the 32 bits that are kept, without a look at the row.
   ///
-  /// Most often it is the row that ``find(_:where:)`` finds. When it is not, because two keys have the same 32 bits or since the
-  /// index grows, only ``find(_:where:)`` can tell. `home` is what ``home(_:)`` gave, with no change of the index in between.
+  /// Most often it is the row that ``find(_:where:)`` finds. When two keys have the same 32 bits it may not be, and only
+  /// ``find(_:where:)`` can tell.
   @inline(__always)
-  func candidate(_ hash: UInt64, _ home: BucketTable.Bucket) -> Slot {
-    let hash = Self.fold(hash)
-    return current.candidate(hash, from: current.home(of: hash), home)
+  func candidate(_ hash: UInt32) -> Slot {
+    let slot = current.candidate(hash, from: current.home(of: hash))
+    if slot != .none || !isGrowing { return slot }
+    return previous.candidate(hash, from: searchStart(of: hash))
   }
 
   /// Adds a row.
@@ -137,6 +139,7 @@ package struct SlotIndex: ~Copyable {
   /// Where to search in `previous`: at the home of the hash, or where moving has come to, when that is further.
   ///
   /// An entry whose home has been moved may still lie behind it, in the run of full buckets that moving stands in.
+  @inline(__always)
   func searchStart(of hash: UInt32) -> Int {
     let fromStart = previous.distance(from: start, to: previous.home(of: hash))
     return previous.position(start, plus: max(fromStart, moved))
@@ -183,9 +186,9 @@ package struct SlotIndex: ~Copyable {
   ///
   /// The page where moving began waits for the very end.
   private mutating func freePassedPage(at position: Int) {
-    let lastOfPage = BucketTable.pageBuckets - 1
+    let lastOfPage = previous.pageBuckets - 1
     guard position & lastOfPage == lastOfPage || position == previous.capacity - 1,
-      position / BucketTable.pageBuckets != start / BucketTable.pageBuckets
+      position / previous.pageBuckets != start / previous.pageBuckets
     else { return }
     previous.freePage(at: position)
   }

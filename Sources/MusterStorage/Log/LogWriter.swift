@@ -1,5 +1,6 @@
 package import MusterEngine
 package import MusterModel
+import MusterThreads
 import Synchronization
 
 /// The write-ahead log of a running engine.
@@ -47,12 +48,13 @@ package final class LogWriter: MutationJournal {
   private static let retryMilliseconds: Int32 = 250
 
   private let settings: LogSettings
-  private let shared: Locked<Shared>
+  private let shared: ContendedLock<Shared>
   /// Under a lock of its own only so that the compiler is content; nobody ever waits for it.
-  private let back: Locked<Back>
+  private let back: ContendedLock<Back>
   private let alarm: WriterAlarm
-  private let thread = Mutex<WriterThread?>(nil)
+  private let thread = ContendedLock<WriterThread?>(nil)
   private let released: Atomic<UInt64>
+  private let openBytes = Atomic<Int>(0)
   private let statusCode = Atomic<UInt8>(JournalStatus.accepting.rawValue)
   /// Whether somebody was told that there is news and has not looked since.
   private let isNewsOut = Atomic<Bool>(false)
@@ -71,8 +73,8 @@ package final class LogWriter: MutationJournal {
     self.settings = settings
     let interval: Duration? = if case .interval(let interval) = settings.durability { interval } else { nil }
     alarm = try WriterAlarm(interval: interval)
-    back = Locked(Back(state: try LogWriterState(on: disk, at: start, settings: settings, random: random)))
-    shared = Locked(Shared(queue: LogQueue(nextLSN: start.nextLSN)))
+    back = ContendedLock(Back(state: try LogWriterState(on: disk, at: start, settings: settings, random: random)))
+    shared = ContendedLock(Shared(queue: LogQueue(nextLSN: start.nextLSN)))
     released = Atomic(start.nextLSN.rawValue - 1)
   }
 
@@ -116,6 +118,9 @@ package final class LogWriter: MutationJournal {
 
   /// The last position given out.
   package var appendedThrough: LSN { shared.withLock { $0.queue.appendedThrough } }
+
+  /// How long the open segment is, what is only preallocated not counted.
+  package var bytesInOpenSegment: Int { openBytes.load(ordering: .relaxed) }
 
   /// Ends the open segment behind everything appended so far, and begins another, in any mode of durability.
   ///
@@ -218,6 +223,7 @@ package final class LogWriter: MutationJournal {
     let (disk, synced, failure) = (back.state.status, back.state.synced, back.state.failure)
     let written = back.written
     back.written = []
+    openBytes.store(back.state.bytesInSegment, ordering: .relaxed)
     if failure != nil { back.backlog = [] }
     let isNews = shared.withLock { shared in
       shared.queue.recycle(written)
@@ -246,6 +252,7 @@ package final class LogWriter: MutationJournal {
       case .rotate(let done):
         // What could not be written yet is behind this cut, and the caller must not take it for durable.
         let isDone = back.backlog.isEmpty && back.state.rotate()
+        openBytes.store(back.state.bytesInSegment, ordering: .relaxed)
         done(isDone ? .made(through: back.state.synced) : back.state.failure.map { .failed($0) } ?? .full)
       }
     }

@@ -71,7 +71,7 @@ package struct LogWriterState: ~Copyable {
   /// Whether it takes more.
   package var status: JournalStatus { failure != nil ? .failed : isFull ? .full : .accepting }
 
-  /// The bytes of all segments, what is preallocated not counted.
+  /// The bytes of the open segment, what is preallocated not counted.
   package var bytesInSegment: Int { offset }
 
   /// How many segments there are.

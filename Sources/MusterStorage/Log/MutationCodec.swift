@@ -33,6 +33,9 @@ package enum MutationCodec {
   package static let textBytesMax = Int(UInt16.max)
   /// The longest JSON object.
   package static let payloadBytesMax = 1 << 20
+  /// The farthest time from 1970 and the longest duration, half a million years: no clock shows more, and sums of a few of them
+  /// do not overflow.
+  package static let millisecondsMax: Int64 = 1 << 54
 
   /// How long a record becomes.
   ///

@@ -37,7 +37,7 @@ package struct RecordReader {
     let length = Int(try fields.word(UInt32.self))
     let end = try fields.end(of: length)
     let tag = try fields.word(UInt16.self)
-    let wall = WallTime(milliseconds: try fields.word(Int64.self))
+    let wall = try fields.wall()
     let mutation = try mutation(tag)
     guard fields.offset == end else { throw fields.offset < end ? .surplus : .truncated }
     defer {
@@ -151,12 +151,14 @@ struct FieldReader {
   }
 
   mutating func wall() throws(CodecError) -> WallTime {
-    WallTime(milliseconds: try word(Int64.self))
+    let milliseconds = try word(Int64.self)
+    guard milliseconds.magnitude <= MutationCodec.millisecondsMax.magnitude else { throw .invalid("time") }
+    return WallTime(milliseconds: milliseconds)
   }
 
   mutating func duration() throws(CodecError) -> Duration {
     let milliseconds = try word(Int64.self)
-    guard milliseconds >= 0 else { throw .invalid("duration") }
+    guard milliseconds >= 0, milliseconds <= MutationCodec.millisecondsMax else { throw .invalid("duration") }
     return .milliseconds(milliseconds)
   }
 

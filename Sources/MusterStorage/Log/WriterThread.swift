@@ -6,34 +6,6 @@ import CLinux
   import Musl
 #endif
 
-/// A lock around a value that threads really contend for.
-///
-/// `Synchronization.Mutex` would do, but the thread sanitizer cannot see into it.
-// SAFETY: the value is touched only between lock and unlock, and the mutex lives as long as this object.
-final class Locked<Value: ~Copyable>: @unchecked Sendable {
-  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-  private var value: Value
-
-  init(_ value: consuming Value) {
-    self.value = value
-    mutex = .allocate(capacity: 1)
-    mutex.initialize(to: pthread_mutex_t())
-    pthread_mutex_init(mutex, nil)
-  }
-
-  deinit {
-    pthread_mutex_destroy(mutex)
-    mutex.deallocate()
-  }
-
-  @inline(__always)
-  func withLock<R>(_ body: (inout Value) -> R) -> R {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    return body(&value)
-  }
-}
-
 /// What the writer's thread sleeps on: a signal that comes before it sleeps is not lost.
 ///
 /// ### Isolation

@@ -1,4 +1,5 @@
 package import MusterEngine
+import MusterThreads
 
 #if canImport(Glibc)
   import Glibc
@@ -25,9 +26,9 @@ package final class Checkpointer: Sendable {
   /// The last record, and how much log there is behind another.
   private let measure: @Sendable (_ covered: LSN) -> (appended: LSN, bytes: Int)
   private let report: @Sendable (Result<CheckpointReport, CheckpointError>) -> Void
-  private let state = Locked(State())
+  private let state = ContendedLock(State())
   private let alarm: WriterAlarm
-  private let thread = Locked<WriterThread?>(nil)
+  private let thread = ContendedLock<WriterThread?>(nil)
   /// How often it looks whether a checkpoint is due.
   private static let lookMilliseconds: Int32 = 1_000
   /// By how much the thread yields to others, as `nice` counts.
@@ -86,7 +87,7 @@ package final class Checkpointer: Sendable {
     thread?.join()
   }
 
-  private func change<R>(_ body: (inout State) -> R) -> R {
+  private func change<R: Sendable>(_ body: (inout State) -> R) -> R {
     let (result, isWakeDue) = state.withLock { state in
       let result = body(&state)
       defer { state.isSignalled = true }

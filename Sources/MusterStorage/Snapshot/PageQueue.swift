@@ -1,11 +1,5 @@
-import CLinux
 package import MusterEngine
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
+import MusterThreads
 
 /// The pages on their way from the session shards to the thread that compresses them.
 ///
@@ -14,18 +8,19 @@ package import MusterEngine
 ///
 /// ### Isolation
 /// Callable from any thread; ``next()`` on one thread, which it blocks.
-// SAFETY: all state is touched under the mutex, which lives as long as this object.
-package final class PageQueue: SnapshotSink, @unchecked Sendable {
+package final class PageQueue: SnapshotSink {
+  private struct State {
+    var pages: [CapturedPage] = []
+    var bytes = 0
+    var finished: [Int: LSN] = [:]
+    var isSomebodyWaiting = false
+    var isAbandoned = false
+  }
+
   private let bytesMax: Int
   private let shards: Int
   private let wake: @Sendable () -> Void
-  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-  private let news: UnsafeMutablePointer<pthread_cond_t>
-  private var pages: [CapturedPage] = []
-  private var bytes = 0
-  private var finished: [Int: LSN] = [:]
-  private var isSomebodyWaiting = false
-  private var isAbandoned = false
+  private let state = Monitor(State())
 
   /// Makes a queue.
   ///
@@ -37,55 +32,31 @@ package final class PageQueue: SnapshotSink, @unchecked Sendable {
     self.shards = shards
     self.bytesMax = bytesMax
     self.wake = wake
-    mutex = .allocate(capacity: 1)
-    mutex.initialize(to: pthread_mutex_t())
-    pthread_mutex_init(mutex, nil)
-    news = .allocate(capacity: 1)
-    news.initialize(to: pthread_cond_t())
-    pthread_cond_init(news, nil)
-  }
-
-  deinit {
-    pthread_mutex_destroy(mutex)
-    mutex.deallocate()
-    pthread_cond_destroy(news)
-    news.deallocate()
-  }
-
-  private func withLock<R>(_ body: () -> R) -> R {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    return body()
   }
 
   package func offer(_ page: CapturedPage) -> PageReception {
-    withLock {
-      if isAbandoned { return .abandoned }
-      guard bytes == 0 || bytes + page.bytes.count <= bytesMax else {
-        isSomebodyWaiting = true
+    state.change { [bytesMax] state in
+      if state.isAbandoned { return .abandoned }
+      guard state.bytes == 0 || state.bytes + page.bytes.count <= bytesMax else {
+        state.isSomebodyWaiting = true
         return .full
       }
-      pages.append(page)
-      bytes += page.bytes.count
-      pthread_cond_signal(news)
+      state.pages.append(page)
+      state.bytes += page.bytes.count
       return .taken
     }
   }
 
   package func finish(shard: Int, through: LSN) {
-    withLock {
-      finished[shard] = through
-      pthread_cond_signal(news)
-    }
+    state.change { $0.finished[shard] = through }
   }
 
   /// Nobody wants pages any more.
   package func abandon() {
-    withLock {
-      isAbandoned = true
-      pages = []
-      bytes = 0
-      pthread_cond_signal(news)
+    state.change { state in
+      state.isAbandoned = true
+      state.pages = []
+      state.bytes = 0
     }
     wake()
   }
@@ -100,15 +71,16 @@ package final class PageQueue: SnapshotSink, @unchecked Sendable {
 
   /// Waits for pages and takes all of them.
   func next() -> Next {
-    let (next, isWakeDue) = withLock { () -> (Next, Bool) in
-      while pages.isEmpty, !isAbandoned, finished.count < shards { pthread_cond_wait(news, mutex) }
-      if isAbandoned { return (.abandoned, false) }
-      if pages.isEmpty { return (.end(through: finished.values.max() ?? .zero), false) }
-      let taken = pages
-      pages = []
-      bytes = 0
-      defer { isSomebodyWaiting = false }
-      return (.pages(taken), isSomebodyWaiting)
+    let (next, isWakeDue) = state.wait { [shards] state -> (Next, Bool)? in
+      if state.isAbandoned { return (.abandoned, false) }
+      guard state.pages.isEmpty else {
+        let taken = state.pages
+        state.pages = []
+        state.bytes = 0
+        defer { state.isSomebodyWaiting = false }
+        return (.pages(taken), state.isSomebodyWaiting)
+      }
+      return state.finished.count < shards ? nil : (.end(through: state.finished.values.max() ?? .zero), false)
     }
     if isWakeDue { wake() }
     return next

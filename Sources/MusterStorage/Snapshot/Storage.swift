@@ -1,5 +1,6 @@
 package import MusterEngine
 import MusterModel
+import MusterThreads
 
 /// How storage behaves.
 package struct StorageOptions: Sendable {
@@ -94,7 +95,7 @@ package final class Storage: Sendable {
     var covered = LSN.zero
   }
 
-  private let parts = Locked(Parts())
+  private let parts = ContendedLock(Parts())
 
   /// Takes a directory.
   package init(_ directory: DataDirectory, options: StorageOptions) {
@@ -239,12 +240,19 @@ package final class Storage: Sendable {
     } catch { throw .disk(error) }
   }
 
-  /// How much log there is: whole segments, since room for them is taken in advance.
   private func measure(_ writer: LogWriter) -> @Sendable (LSN) -> (appended: LSN, bytes: Int) {
-    { [disk = directory.disk, segmentBytes = options.log.segmentBytes] covered in
-      let names = (try? disk.list()) ?? []
-      let segments = SegmentFile.all(in: names).count { $0.firstLSN > covered }
-      return (writer.appendedThrough, max(0, segments - 1) * segmentBytes)
+    { [disk = directory.disk] covered in (writer.appendedThrough, Self.logBytes(behind: covered, of: writer, on: disk)) }
+  }
+
+  /// How much log there is behind a record with which a segment ends.
+  ///
+  /// Ended segments are as long as what was written to them; but for one that a life which was killed has left, with its room.
+  ///
+  /// - Complexity: O(files).
+  static func logBytes(behind covered: LSN, of writer: LogWriter, on disk: any Disk) -> Int {
+    let segments = SegmentFile.all(in: (try? disk.list()) ?? []).filter { $0.firstLSN > covered }
+    return segments.dropLast().reduce(writer.bytesInOpenSegment) { sum, segment in
+      sum + ((try? disk.open(segment.name, .reading).size()) ?? 0)
     }
   }
 

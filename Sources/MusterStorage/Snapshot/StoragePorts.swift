@@ -1,4 +1,5 @@
 import MusterEngine
+import MusterThreads
 
 /// The engine, as a checkpoint sees it.
 struct CapturedPresence: CapturedEngine {
@@ -89,7 +90,7 @@ struct ReplayFeed {
 
 /// Adds up how many frames are loaded.
 final class ProgressCounter: Sendable {
-  private let loaded = Locked(0)
+  private let loaded = ContendedLock(0)
   private let total: Int
   private let progress: @Sendable (RecoveryStage) -> Void
 

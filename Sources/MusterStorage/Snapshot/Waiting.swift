@@ -1,53 +1,20 @@
-import CLinux
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
+import MusterThreads
 
 /// One value that a thread waits for, and somebody else brings.
 ///
 /// ### Isolation
 /// Callable from any thread. ``wait()`` blocks, so it belongs on a thread of one's own, never on the pool of the concurrency runtime.
-// SAFETY: all state is touched under the mutex, which lives as long as this object.
-final class Delivery<Value: Sendable>: @unchecked Sendable {
-  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-  private let news: UnsafeMutablePointer<pthread_cond_t>
-  private var value: Value?
-
-  init() {
-    mutex = .allocate(capacity: 1)
-    mutex.initialize(to: pthread_mutex_t())
-    pthread_mutex_init(mutex, nil)
-    news = .allocate(capacity: 1)
-    news.initialize(to: pthread_cond_t())
-    pthread_cond_init(news, nil)
-  }
-
-  deinit {
-    pthread_mutex_destroy(mutex)
-    mutex.deallocate()
-    pthread_cond_destroy(news)
-    news.deallocate()
-  }
+final class Delivery<Value: Sendable>: Sendable {
+  private let value = Monitor<Value?>(nil)
 
   /// Brings the value; once.
   func deliver(_ value: Value) {
-    pthread_mutex_lock(mutex)
-    self.value = value
-    pthread_cond_broadcast(news)
-    pthread_mutex_unlock(mutex)
+    self.value.change { $0 = value }
   }
 
   /// Waits for the value.
   func wait() -> Value {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    while true {
-      if let value { return value }
-      pthread_cond_wait(news, mutex)
-    }
+    value.wait { $0 }
   }
 
   /// Waits, on this thread, for what is done elsewhere.

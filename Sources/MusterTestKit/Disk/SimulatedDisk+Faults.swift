@@ -1,5 +1,5 @@
 package import MusterStorage
-import Synchronization
+import MusterThreads
 
 #if canImport(Glibc)
   import Glibc

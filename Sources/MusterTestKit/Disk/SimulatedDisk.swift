@@ -1,5 +1,5 @@
 package import MusterStorage
-import Synchronization
+import MusterThreads
 
 /// A directory in memory that is as treacherous as a disk may be.
 ///
@@ -62,12 +62,12 @@ package final class SimulatedDisk: Disk {
     case remove(String)
   }
 
-  let state: Mutex<State>
+  let state: ContendedLock<State>
   /// Closed while syncs are to take for ever.
   let gate = SyncGate()
 
   package init(seed: UInt64) {
-    state = Mutex(State(random: SimulatedChance(seed: seed)))
+    state = ContendedLock(State(random: SimulatedChance(seed: seed)))
   }
 
   // MARK: Disk

@@ -1,4 +1,5 @@
 import MusterStorage
+import MusterThreads
 
 /// The bytes of one file: as processes see them, and as they would be found after a loss of power.
 // SAFETY: only touched under the lock of its disk.

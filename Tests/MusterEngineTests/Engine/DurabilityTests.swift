@@ -157,8 +157,10 @@ struct DurabilityTests {
   ///     join ──────▶ record 7 ────▶ seq 4, observe
   ///       (held back until 7 is durable)
   ///                                 seq 5 ◀─────── update
-  ///     7 durable: reply seq 4, then a snapshot of seq 5
-  @Test("events that pass while the reply to observe is held back are made good behind it", arguments: 1...3)
+  ///     7 durable: reply seq 4, then the diff of seq 5
+  @Test(
+    "events that pass while the reply to observe is held back come behind it, and nobody gets a snapshot for them",
+    arguments: 1...3)
   func eventsMeanwhile(planes: Int) throws {
     let harness = EngineHarness(planes: planes)
     let bob = try harness.login("bob", plane: planes - 1)
@@ -186,6 +188,75 @@ struct DurabilityTests {
       late.receive()
       #expect(late.view(of: "room:1")?.members == harness.roster(of: "room:1"))
       #expect(late.view(of: "room:1")?.seq == harness.detail(of: "room:1")?.seq)
+    }
+    #expect(client.events.allSatisfy { if case .snapshot = $0 { false } else { true } })
+    #expect(harness.stats.conflated == 0)
+    #expect(harness.violations() == [])
+  }
+
+  @Test(
+    "of events that pass while a reply is held back as many wait as requests may be in flight; for more there is one snapshot"
+  )
+  func eventsBeyondTheLimit() throws {
+    let harness = EngineHarness(planes: 1) { configuration in
+      configuration.requestsInFlightMax = 4
+      configuration.requestsBurst = 1_000
+    }
+    let others = try (0..<20).map { index in
+      let other = try harness.login("user\(index)")
+      other.join("room:1")
+      return other
+    }
+    let client = try harness.login("alice")
+    client.observe("room:1")
+    _ = client.takeEvents()
+    harness.journal.hold()
+    client.send(.status(StatusChange(status: .dnd)))
+    harness.settle()
+    for (index, other) in others.enumerated() {
+      other.send(.update(room, patch: Payload(text: "{\"n\":\(index)}")))
+      harness.advance(ticks: 2)
+    }
+    #expect(client.takeEvents() == [])
+    #expect(harness.stats.conflated >= 16)
+    harness.journal.release()
+    harness.advance(ticks: 2)
+    // What had its place is dropped as well once something behind it was missed: the snapshot has it.
+    let told = client.takeEvents()
+    #expect(told.count { if case .snapshot = $0 { true } else { false } } == 1)
+    #expect(told.count == 1)
+    #expect(client.view(of: "room:1")?.members == harness.roster(of: "room:1"))
+    #expect(client.view(of: "room:1")?.seq == harness.detail(of: "room:1")?.seq)
+    #expect(harness.violations() == [])
+  }
+
+  @Test("events that wait are limited over all connections too, so that they take no room from replies")
+  func eventsBeyondTheLimitOfAll() throws {
+    let harness = EngineHarness(planes: 1) { configuration in
+      configuration.mailboxMessagesMax = 64
+      configuration.requestsBurst = 1_000
+    }
+    let bob = try harness.login("bob")
+    bob.join("room:1")
+    let clients = try (0..<10).map { index in
+      let client = try harness.login("user\(index)")
+      client.observe("room:1")
+      return client
+    }
+    harness.journal.hold()
+    for client in clients { client.send(.status(StatusChange(status: .dnd))) }
+    harness.settle()
+    for index in 0..<20 {
+      bob.sendWithoutID(.update(room, patch: Payload(text: "{\"n\":\(index)}")))
+      harness.advance(ticks: 2)
+    }
+    #expect(try harness.login("late").refusal == nil, "there is room for whoever comes")
+    harness.journal.release()
+    harness.advance(ticks: 4)
+    for client in clients {
+      client.receive()
+      #expect(client.view(of: "room:1")?.seq == harness.detail(of: "room:1")?.seq)
+      #expect(client.view(of: "room:1")?.members == harness.roster(of: "room:1"))
     }
     #expect(harness.violations() == [])
   }

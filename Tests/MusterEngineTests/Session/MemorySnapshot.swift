@@ -1,7 +1,7 @@
 import MusterEngine
 import MusterModel
 import MusterTestKit
-import Synchronization
+import MusterThreads
 
 /// A snapshot in memory: takes pages, has no room when the test says so, and gives them back in any order.
 final class MemorySnapshot: SnapshotSink, SnapshotSource {
@@ -13,7 +13,7 @@ final class MemorySnapshot: SnapshotSink, SnapshotSource {
     var room: Int?
   }
 
-  private let state = Mutex(State())
+  private let state = ContendedLock(State())
   let planes: Int
 
   init(planes: Int) {

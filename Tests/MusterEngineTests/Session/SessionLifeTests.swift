@@ -85,6 +85,33 @@ struct SessionLifeTests {
     #expect(harness.violations() == [])
   }
 
+  @Test(
+    "a client that does nothing but answer pings stays, however short its interval is beside the timeout",
+    arguments: [1, 2, 4, 5, 10, 25])
+  func answersPings(interval: Int) throws {
+    let harness = EngineHarness { $0.heartbeatInterval = .seconds(interval) }
+    let alice = try harness.login("alice")
+    var answered = 0
+    var longest = 0
+    var silence = 0
+    for _ in 0..<1_200 {
+      harness.advance(.milliseconds(100))
+      silence += 1
+      guard alice.pings > answered else { continue }
+      try #require(alice.pings == answered + 1, "one ping for each silence")
+      answered = alice.pings
+      longest = max(longest, silence)
+      silence = 0
+      alice.heard()
+    }
+    #expect(!alice.isClosed)
+    #expect(answered >= 120 / (interval + 3), "\(answered) pings in two minutes")
+    #expect(longest <= interval * 10 + 27, "most of the timeout is left to answer each of them: \(longest) ticks of silence")
+    harness.advance(.seconds(interval + 11))
+    #expect(alice.refusal?.code == .heartbeatTimeout)
+    #expect(harness.violations() == [])
+  }
+
   @Test("heartbeats keep a connection without ever touching the timers' truth")
   func heartbeatsKeep() throws {
     let harness = EngineHarness()

@@ -185,6 +185,35 @@ struct SlotIndexTests {
     index.checkInvariants()
   }
 
+  @Test("a large index has large pages, a few for each insert at most, and gives them back")
+  func largePages() {
+    var index = SlotIndex()
+    let large = 2 << 20
+    let rows = 740_000 as UInt32
+    for row in 0..<rows {
+      let (toMove, bytes) = (index.bucketsToMove, index.bytesReserved)
+      index.insert(Hashing.mixed(Int(row)), Slot(row))
+      if toMove > 0 && toMove - index.bucketsToMove > SlotIndex.bucketsMovedPerChange {
+        Issue.record("insert \(row) moved \(toMove - index.bucketsToMove) buckets")
+      }
+      if index.bytesReserved - bytes > 3 * large + 8 * 64 {
+        Issue.record("insert \(row) allocated \(index.bytesReserved - bytes) bytes")
+      }
+    }
+    // 786,432 buckets are in small pages. Behind 638,976 entries they become 1,048,576 in four large ones, 98,304 entries later.
+    #expect(index.bucketsToMove == 0)
+    #expect(index.bytesReserved <= 4 * large + 8 * 4)
+    for row in stride(from: 0, to: rows, by: 97) {
+      let found = index.find(Hashing.mixed(Int(row))) { $0 == Slot(row) }
+      if found != Slot(row) { Issue.record("row \(row) is not found") }
+    }
+    for row in stride(from: 0, to: rows, by: 8) { index.remove(Hashing.mixed(Int(row)), Slot(row)) }
+    for row in 0..<2_000 as Range<UInt32> {
+      let found = index.find(Hashing.mixed(Int(row))) { $0 == Slot(row) }
+      if (found == Slot(row)) != (row % 8 != 0) { Issue.record("row \(row) is there, or is not, and should not") }
+    }
+  }
+
   @Test("a removal moves entries too, so growth ends when nothing is added any more")
   func removalsMove() {
     var table = Table(.mixed)

@@ -1,6 +1,7 @@
 import MusterEngine
 import MusterModel
 import MusterTestKit
+import MusterThreads
 import Synchronization
 import Testing
 
@@ -183,7 +184,7 @@ struct LogWriterTests {
   func rotates(durability: LogDurability) throws {
     let writer = try makeWriter { $0.durability = durability }
     let last = append(10, to: writer)
-    let cut = Mutex<LogCut?>(nil)
+    let cut = ContendedLock<LogCut?>(nil)
     let arrived = News()
     writer.rotate { result in
       cut.withLock { $0 = result }
@@ -224,7 +225,7 @@ struct LogWriterTests {
 
 /// Counts what comes from another thread, and waits for more.
 final class News: Sendable {
-  private let lock = Locked(0)
+  private let lock = ContendedLock(0)
   private let gate: WriterAlarm
 
   init() {

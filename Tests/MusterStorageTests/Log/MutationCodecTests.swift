@@ -19,6 +19,32 @@ struct MutationCodecTests {
     }
   }
 
+  @Test(
+    "times that no clock shows are refused, wherever they stand: the engine reckons with them",
+    arguments: [Int64.max, .min, 1 << 54 + 1])
+  func impossibleTimes(milliseconds: Int64) throws {
+    let (wall, now) = (WallTime(milliseconds: milliseconds), WallTime(milliseconds: 1))
+    let user = UserID.named("alice")
+    let session = SessionID(high: 1, low: 2)
+    func grant(created: WallTime, expires: WallTime, idleTTL: Duration) -> Mutation {
+      .granted(
+        SessionGrant(
+          session: session, user: user, kind: .member, device: .web, status: .online, text: [], created: created,
+          expires: expires,
+          idleTTL: idleTTL, resumeWindow: .zero))
+    }
+    let entries: [(Mutation, WallTime)] = [
+      (.awake(session), wall), (.banned(user, Ban(until: wall, reason: [])), now),
+      (.overridden(user, StatusOverride(status: .dnd, text: nil, until: wall)), now),
+      (grant(created: wall, expires: now, idleTTL: .zero), now), (grant(created: now, expires: wall, idleTTL: .zero), now),
+      (grant(created: now, expires: now, idleTTL: .milliseconds(milliseconds == .min ? .max : milliseconds)), now),
+    ]
+    for entry in entries {
+      let body = RecordBuffer.holding([entry]).body
+      #expect(throws: CodecError.self, "\(entry.0)") { try RecordReader.all(of: body, records: 1, firstLSN: LSN(1)) }
+    }
+  }
+
   @Test("a group of many records comes back in order, with dense positions")
   func manyRecords() throws {
     let source = RandomMutations(seed: 5)

@@ -60,7 +60,7 @@ struct RandomMutations {
     random.happens(percent: 40) ? .empty : Payload(validated: [0x7b] + text(1_000) + [0x7d])
   }
 
-  func wall() -> WallTime { WallTime(milliseconds: Int64(bitPattern: random.next()) >> Int64(random.below(60))) }
+  func wall() -> WallTime { WallTime(milliseconds: Int64(bitPattern: random.next()) >> Int64(10 + random.below(50))) }
 
   private func duration() -> Duration { .milliseconds(Int64(random.next() >> 30)) }
 }

@@ -2,7 +2,7 @@ import MusterEngine
 import MusterModel
 import MusterStorage
 import MusterTestKit
-import Synchronization
+import MusterThreads
 import Testing
 
 /// A checkpoint may end anywhere: there is always one that counts, and the log behind it is still there.
@@ -91,7 +91,7 @@ struct CheckpointTests {
 
 /// A log that is durable as far as the test says.
 private final class RecordedLog: CheckpointedLog {
-  private let state = Mutex((durable: LSN.zero, removed: LSN.zero))
+  private let state = ContendedLock((durable: LSN.zero, removed: LSN.zero))
 
   func appended(through: UInt64) {
     state.withLock { $0.durable = LSN(through) }

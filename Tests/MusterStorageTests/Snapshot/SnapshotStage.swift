@@ -2,7 +2,7 @@ import MusterEngine
 import MusterModel
 import MusterStorage
 import MusterTestKit
-import Synchronization
+import MusterThreads
 
 /// An engine with a bit of everything that a snapshot holds, and its pages.
 struct SnapshotStage {
@@ -85,7 +85,7 @@ private final class GatheringSink: SnapshotSink {
     var finished: [Int: LSN] = [:]
   }
 
-  let gathered = Mutex(Gathered())
+  let gathered = ContendedLock(Gathered())
 
   func offer(_ page: CapturedPage) -> PageReception {
     gathered.withLock { $0.pages.append(page) }

@@ -18,7 +18,7 @@ struct StorageTests {
     var gone: Set<SessionID> = []
     for life in 0..<6 {
       let planes = 1 + random.below(3)
-      let life = try await Life(on: disk, clock: clock, planes: planes, seed: seed &* 31 &+ UInt64(life))
+      let life = try await StorageLife(on: disk, clock: clock, planes: planes, seed: seed &* 31 &+ UInt64(life))
       for (session, data) in known {
         try #require(await life.engine.session(session)?.data == data, "seed \(seed)")
       }
@@ -64,12 +64,12 @@ struct StorageTests {
     let manifest = try #require(try Manifest.read(from: disk))
     #expect(manifest.coveredThrough >= covered)
     disk.flip(manifest.snapshot, byte: manifest.snapshotBytes / 2, bit: 3)
-    await #expect(throws: StorageError.self) { _ = try await Life(on: disk, clock: clock, planes: 2, seed: 2) }
+    await #expect(throws: StorageError.self) { _ = try await StorageLife(on: disk, clock: clock, planes: 2, seed: 2) }
   }
 
   /// One life with one session and two checkpoints; through where the first one covers.
   private func checkpointed(_ disk: SimulatedDisk, _ clock: ManualClock) async throws -> LSN {
-    let life = try await Life(on: disk, clock: clock, planes: 2, seed: 1)
+    let life = try await StorageLife(on: disk, clock: clock, planes: 2, seed: 1)
     life.begin()
     let user = UserID(unchecked: Array("alice".utf8))
     _ = try await life.engine.open(.member(user), Hello(credentials: .user(user)))
@@ -77,39 +77,6 @@ struct StorageTests {
     try #require(await life.storage.close())
     life.stop()
     return report.manifest.coveredThrough
-  }
-
-  /// One run of an engine on a directory.
-  private final class Life: Sendable {
-    let engine: PresenceEngine
-    let storage: Storage
-    private let executors: [LoopbackExecutor]
-
-    init(on disk: SimulatedDisk, clock: ManualClock, planes: Int, seed: UInt64) async throws {
-      var options = StorageOptions()
-      options.log.segmentBytes = 1 << 16
-      options.log.queuedBytesMax = 1 << 14
-      options.log.reserveBytes = 1 << 15
-      storage = Storage(try DataDirectory(disk), options: options)
-      executors = (0..<planes).map { _ in LoopbackExecutor() }
-      let sinks = (0..<planes).map { _ in RecordingSink() }
-      engine = PresenceEngine(
-        configuration: EngineConfiguration(), executors: executors, sinks: sinks, clock: clock, journal: storage.journal,
-        random: SeededRandom(seed: seed))
-      do {
-        _ = try await storage.recover(into: engine)
-      } catch {
-        engine.stop()
-        throw error
-      }
-    }
-
-    func begin() {
-      engine.start()
-      do { try storage.begin() } catch { Issue.record(error) }
-    }
-
-    func stop() { engine.stop() }
   }
 }
 

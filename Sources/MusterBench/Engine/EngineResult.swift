@@ -1,0 +1,107 @@
+/// What several interleaved rounds over all sizes found out about the engine.
+package struct EngineResult: Sendable {
+  /// What is run.
+  package struct Plan: Sendable, Equatable {
+    package var sessions = EngineLoad.sizes
+    package var rounds = 5
+    /// Leases that end in real time; 0 for none.
+    package var leases = EngineLoad.leases
+
+    package init() {}
+
+    /// How often a size is measured: more than a million sessions take long, and three times have to do.
+    package func rounds(of sessions: Int) -> Int { sessions > 1_000_000 ? min(rounds, 3) : rounds }
+
+    /// Makes sure that the numbers are in their bounds.
+    ///
+    /// - Throws: ``LoadError/plan(_:)``.
+    package func validate() throws(LoadError) {
+      guard sessions.allSatisfy({ (EngineLoad.batch...50_000_000).contains($0) }), !sessions.isEmpty else {
+        throw .plan("--sessions takes sizes from \(EngineLoad.batch) to 50000000")
+      }
+      guard (1...100).contains(rounds) else { throw .plan("--rounds takes 1 to 100") }
+    }
+  }
+
+  /// The measured values by size, in the order of the rounds.
+  package private(set) var values: [Int: [EngineFigure: [Double]]] = [:]
+  package private(set) var lateness: [LatenessFigures] = []
+
+  package init() {}
+
+  /// Measures all sizes in turns; lateness comes last, once for each round up to three.
+  ///
+  /// - Parameters:
+  ///   - plan: What is measured, and how often.
+  ///   - tell: Is told what comes next.
+  /// - Returns: What was measured, also when it was ended early.
+  package static func measure(_ plan: Plan, tell: (String) -> Void) -> EngineResult {
+    var result = EngineResult()
+    for round in 0..<plan.rounds {
+      for sessions in plan.sessions where round < plan.rounds(of: sessions) {
+        if StopSignal.isRaised { return result }
+        tell("round \(round + 1): \(ChartScale.label(Double(sessions))) sessions")
+        result.add(EngineLoad.measure(sessions: sessions))
+      }
+    }
+    for round in 0..<min(plan.rounds, 3) where plan.leases > 0 && !StopSignal.isRaised {
+      tell("round \(round + 1): \(ChartScale.label(Double(plan.leases))) leases in real time")
+      result.add(EngineLoad.lateness(leases: plan.leases))
+    }
+    return result
+  }
+
+  /// Takes in what one run at one size measured.
+  package mutating func add(_ figures: EngineFigures) {
+    for (figure, value) in figures.values {
+      values[figures.sessions, default: [:]][figure, default: []].append(value)
+    }
+  }
+
+  /// Takes in one run of leases in real time.
+  package mutating func add(_ figures: LatenessFigures) {
+    lateness.append(figures)
+  }
+
+  /// The sizes that were measured, the smallest first.
+  package var sizes: [Int] { values.keys.sorted() }
+
+  /// The median of a figure at one size, with the least and the most.
+  package func spread(_ figure: EngineFigure, at sessions: Int) -> Spread? {
+    Spread(values[sessions]?[figure] ?? [])
+  }
+}
+
+// MARK: Budgets
+
+extension EngineResult {
+  /// A budget, and the median that stands against it.
+  package struct Verdict: Sendable, Equatable {
+    package var what: String
+    package var most: Double
+    package var median: Double
+
+    package var isKept: Bool { median <= most }
+  }
+
+  /// The lateness that a lease may have at the 99.9th percentile, in microseconds: one tick and 10 ms.
+  private static let latenessMax = 110_000.0
+
+  /// The budgets that something was measured for: those of ten million sessions only at that size.
+  package var verdicts: [Verdict] {
+    var verdicts: [Verdict] = []
+    for figure in EngineFigure.allCases {
+      guard let most = figure.budget, let spread = spread(figure, at: 10_000_000) else { continue }
+      verdicts.append(Verdict(what: "\(figure.title), 10 M sessions", most: most, median: spread.median))
+    }
+    if let most = EngineFigure.sliceCPU.budget, let spread = spread(.sliceCPU, at: 1_000_000) {
+      verdicts.append(
+        Verdict(what: "\(EngineFigure.sliceCPU.title), 1 M leases due in one tick", most: most, median: spread.median))
+    }
+    if let spread = Spread(lateness.map(\.lateness.p999)) {
+      verdicts.append(
+        Verdict(what: "lateness of leases over 10 s, p99.9, µs", most: Self.latenessMax, median: spread.median))
+    }
+    return verdicts
+  }
+}
