@@ -42,6 +42,24 @@ package struct MonotonicTime: Comparable, Hashable, Sendable {
   }
 }
 
+/// The wall clock, for what has to be told to others; nothing is measured with it.
+enum WallClock {
+  /// Milliseconds since 1970.
+  static func milliseconds() -> Int64 {
+    let time = time(after: 0)
+    return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+  }
+
+  /// The time so many nanoseconds, less than a second, from now, as calls of the system take it.
+  static func time(after nanoseconds: Int) -> timespec {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    time.tv_nsec += nanoseconds
+    if time.tv_nsec >= 1_000_000_000 { (time.tv_sec, time.tv_nsec) = (time.tv_sec + 1, time.tv_nsec - 1_000_000_000) }
+    return time
+  }
+}
+
 extension Duration {
   /// Whole nanoseconds; saturates at 292 years.
   package var nanoseconds: Int64 {

@@ -76,6 +76,13 @@ package struct ServerProcess: Sendable {
     return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
   }
 
+  /// The CPU time of the calling thread, in nanoseconds.
+  static func threadCPUNanoseconds() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
+
   /// User and system time in clock ticks, from the line of `/proc/<pid>/stat`.
   ///
   /// The name of the program is the second field and may hold spaces and parentheses, so fields count from the last parenthesis.

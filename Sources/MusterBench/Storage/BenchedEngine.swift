@@ -1,5 +1,3 @@
-import CLinux
-import Glibc
 import MusterEngine
 import MusterModel
 
@@ -65,8 +63,6 @@ struct ProcessClock: EngineClock {
   }
 
   var wall: WallTime {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return WallTime(milliseconds: Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000)
+    WallTime(milliseconds: WallClock.milliseconds())
   }
 }

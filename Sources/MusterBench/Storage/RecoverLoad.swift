@@ -110,6 +110,7 @@ package struct RecoverLoad: Sendable {
     writer.start {}
     let (clock, configuration) = (ProcessClock(), EngineConfiguration())
     for number in 0..<sessions.count {
+      if StopSignal.isRaised { throw LoadError.process("it was interrupted") }
       let now = clock.wall
       while !writer.isAccepting {
         guard writer.status != .failed, !StopSignal.isRaised else { break }

@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 import MusterEngine
 import Synchronization
@@ -121,16 +120,16 @@ final class TurnExecutor: PlaneExecutor, @unchecked Sendable {
     while let (turn, jobs) = next() {
       if let turn { measure(turn) }
       for job in jobs { job.runSynchronously(on: asUnownedSerialExecutor()) }
-      spent.store(Self.cpu(), ordering: .relaxed)
+      spent.store(ServerProcess.threadCPUNanoseconds(), ordering: .relaxed)
     }
     // The turn holds the engine, and the engine this.
     change { $0.turn = nil }
   }
 
   private func measure(_ turn: @Sendable () -> Void) {
-    let (began, cpuBegan) = (MonotonicTime.now(), Self.cpu())
+    let (began, cpuBegan) = (MonotonicTime.now(), ServerProcess.threadCPUNanoseconds())
     turn()
-    let (cpu, elapsed) = (Self.cpu() - cpuBegan, MonotonicTime.now().nanoseconds(since: began))
+    let (cpu, elapsed) = (ServerProcess.threadCPUNanoseconds() - cpuBegan, MonotonicTime.now().nanoseconds(since: began))
     change { state in
       state.longest.elapsed = max(state.longest.elapsed, elapsed)
       state.longest.cpu = max(state.longest.cpu, cpu)
@@ -144,10 +143,7 @@ final class TurnExecutor: PlaneExecutor, @unchecked Sendable {
     defer { pthread_mutex_unlock(mutex) }
     while !state.isStopped, state.jobs.isEmpty, !(state.isTurnDue && state.turn != nil) {
       state.isAsleep = true
-      var due = timespec()
-      clock_gettime(CLOCK_REALTIME, &due)
-      due.tv_nsec += Tick.milliseconds * 1_000_000
-      if due.tv_nsec >= 1_000_000_000 { (due.tv_sec, due.tv_nsec) = (due.tv_sec + 1, due.tv_nsec - 1_000_000_000) }
+      var due = WallClock.time(after: Tick.milliseconds * 1_000_000)
       if pthread_cond_timedwait(news, mutex, &due) != 0 { state.isTurnDue = true }
     }
     state.isAsleep = false
@@ -157,11 +153,5 @@ final class TurnExecutor: PlaneExecutor, @unchecked Sendable {
     state.jobs = []
     if turn != nil { state.isTurnDue = false }
     return (turn, jobs)
-  }
-
-  private static func cpu() -> UInt64 {
-    var time = timespec()
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
   }
 }
