@@ -181,7 +181,8 @@ struct FieldReader {
   }
 
   mutating func status() throws(CodecError) -> Status {
-    guard let status = MutationCodec.status(of: try word(UInt8.self)) else { throw .invalid("status") }
+    // Nobody chooses to be offline: it is what is shown of a user without sessions.
+    guard let status = MutationCodec.status(of: try word(UInt8.self)), status != .offline else { throw .invalid("status") }
     return status
   }
 

@@ -45,6 +45,23 @@ struct MutationCodecTests {
     }
   }
 
+  @Test("a session or an override that is offline is refused: nobody chooses that, and the engine shows who has sessions")
+  func impossibleStatus() throws {
+    let session = SessionID(high: 1, low: 2)
+    let mutations: [Mutation] = [
+      .statusSet(session, .offline, text: []),
+      .overridden(.named("alice"), StatusOverride(status: .offline, text: nil, until: nil)),
+      .granted(
+        SessionGrant(
+          session: session, user: .named("alice"), kind: .member, device: .web, status: .offline, text: [],
+          created: WallTime(milliseconds: 1), expires: WallTime(milliseconds: 2), idleTTL: .zero, resumeWindow: .zero)),
+    ]
+    for mutation in mutations {
+      let body = RecordBuffer.holding([(mutation, WallTime(milliseconds: 1))]).body
+      #expect(throws: CodecError.invalid("status")) { try RecordReader.all(of: body, records: 1, firstLSN: LSN(1)) }
+    }
+  }
+
   @Test("a group of many records comes back in order, with dense positions")
   func manyRecords() throws {
     let source = RandomMutations(seed: 5)

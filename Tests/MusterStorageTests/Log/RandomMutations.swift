@@ -21,7 +21,7 @@ struct RandomMutations {
       .granted(
         SessionGrant(
           session: session(), user: user(), kind: random.pick(UserKind.allCases), device: random.pick(Device.allCases),
-          status: random.pick(Status.allCases), text: text(140), created: wall(), expires: wall(), idleTTL: duration(),
+          status: random.pick(Self.statuses), text: text(140), created: wall(), expires: wall(), idleTTL: duration(),
           resumeWindow: duration()))
     case 1: .dormant(session(), random.pick(LeaveReason.allCases))
     case 2: .awake(session())
@@ -29,15 +29,18 @@ struct RandomMutations {
     case 4: .joined(session(), channel(), meta: payload())
     case 5: .left(session(), channel())
     case 6: .metaSet(session(), channel(), meta: payload())
-    case 7: .statusSet(session(), random.pick(Status.allCases), text: text(140))
+    case 7: .statusSet(session(), random.pick(Self.statuses), text: text(140))
     case 8: .overridden(user(), random.happens(percent: 30) ? nil : override())
     case 9: .dataSet(session(), SessionData(public: payload(), private: payload(), version: random.next()))
     default: .banned(user(), random.happens(percent: 30) ? nil : Ban(until: optional(wall()), reason: text(123)))
     }
   }
 
+  /// Those that can be chosen.
+  private static let statuses = Status.allCases.filter { $0 != .offline }
+
   private func override() -> StatusOverride {
-    StatusOverride(status: random.pick(Status.allCases), text: optional(text(140)), until: optional(wall()))
+    StatusOverride(status: random.pick(Self.statuses), text: optional(text(140)), until: optional(wall()))
   }
 
   private func optional<Value>(_ value: Value) -> Value? { random.happens(percent: 50) ? value : nil }
