@@ -33,10 +33,15 @@ struct BenchConnect: ParsableCommand {
   @Option(help: "How long to hold them; the server's pings are answered.")
   var hold = SpanArgument(.seconds(0))
 
+  @Flag(help: "Stop behind the upgrade, without a hello; a server closes such connections after a while.")
+  var noHello = false
+
   @OptionGroup var options: BenchOptions
 
   private var load: ConnectLoad {
-    ConnectLoad(settings: options.settings(connections: connections), hold: hold.duration)
+    var settings = options.settings(connections: connections)
+    settings.greets = !noHello
+    return ConnectLoad(settings: settings, hold: hold.duration)
   }
 
   func validate() throws { try options.check(load) }
@@ -206,13 +211,18 @@ struct BenchRelay: ParsableCommand {
   @Option(help: "Heartbeats per second, over all connections.")
   var rate = 1_000_000.0
 
+  @Option(help: "The API key of the server, which a relay shows; a server in development mode without one needs none.")
+  var apiKey: String?
+
   @OptionGroup var times: BenchTimes
 
   @OptionGroup var options: BenchOptions
 
   private var load: RelayLoad {
-    RelayLoad(
-      settings: options.settings(connections: connections), sessions: sessions, batch: batch, perSecond: rate,
+    var settings = options.settings(connections: connections)
+    settings.apiKey = apiKey
+    return RelayLoad(
+      settings: settings, sessions: sessions, batch: batch, perSecond: rate,
       warmUp: times.warmup.duration, duration: times.duration.duration)
   }
 

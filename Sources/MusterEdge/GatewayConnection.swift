@@ -55,6 +55,8 @@ package struct CloseFrame: Sendable, Hashable {
 /// - Invariant: I1. At most one close frame is sent: by ``GatewayStep/finish(_:_:)``, or because of ``close()``.
 /// - Invariant: I2. Behind a close frame of the client, and behind a violation, nothing is looked at any more.
 /// - Invariant: I3. At most one ``GatewayStep/hello(_:_:)`` comes out.
+/// ### Ownership
+/// 14 bytes, one for each connection; what is the same for all of them is in the ``GatewayRules``.
 package struct GatewayConnection: Sendable {
   private enum Phase: UInt8, Sendable {
     case open
@@ -65,36 +67,25 @@ package struct GatewayConnection: Sendable {
     case closed
   }
 
-  private var frames: WebSocketDecoder
+  private var frames = WebSocketProgress()
   private var phase = Phase.open
   private var hasSaidHello = false
+  /// Whether batches of a relay are spoken, which get no text.
+  package let isRelay: Bool
   private var malformed: UInt16 = 0
-  private let malformedMax: UInt16
 
   /// Begins behind the handshake.
-  package init(limits: GatewayLimits, speaking subprotocol: Subprotocol = .client) {
-    var frameLimits = WebSocketDecoder.Limits()
-    switch subprotocol {
-    case .client:
-      frameLimits.messageBytesMax = limits.messageBytesMax
-    case .relay:
-      frameLimits.messageBytesMax = limits.relayMessageBytesMax
-      frameLimits.payload = .binary
-      phase = .relaying
-    }
-    frames = WebSocketDecoder(limits: frameLimits)
-    malformedMax = UInt16(clamping: limits.malformedMessagesMax)
+  package init(speaking subprotocol: Subprotocol = .client) {
+    isRelay = subprotocol == .relay
+    if isRelay { phase = .relaying }
   }
 
   /// Whether what the client sends is still handed to the engine.
   package var isOpen: Bool { phase == .open || phase == .relaying }
 
-  /// Whether batches of a relay are spoken, which get no text.
-  package var isRelay: Bool { frames.payload == .binary }
-
   /// How many bytes the next step needs at least, after ``GatewayStep/wait`` has left these.
-  package func bytesNeeded(after rest: RawSpan) -> Int {
-    frames.frameBytes(rest, at: 0)
+  package func bytesNeeded(after rest: RawSpan, under rules: GatewayRules) -> Int {
+    rules.frames(isRelay: isRelay).frameBytes(rest, at: 0)
   }
 
   /// Begins to close, from our side.
@@ -109,22 +100,23 @@ package struct GatewayConnection: Sendable {
   /// Goes on to the next step.
   ///
   /// `bytes` are what has arrived and was not consumed yet; they are unmasked in place. `offset` is where to go on, and is moved
-  /// behind what was consumed. `messages` reads the text of messages; there is one for all connections of a plane.
+  /// behind what was consumed. `rules` are the same in each call.
   package mutating func next(
-    in bytes: inout MutableRawSpan, at offset: inout Int, with messages: borrowing MessageDecoder
+    in bytes: inout MutableRawSpan, at offset: inout Int, under rules: GatewayRules
   ) -> GatewayStep {
+    let frameRules = rules.frames(isRelay: isRelay)
     while phase != .closed {
-      switch frames.next(in: &bytes, at: &offset) {
+      switch frames.next(in: &bytes, at: &offset, under: frameRules) {
       case .needs, .ended:
         return .wait
       case .text(let range):
         if phase == .relaying { return takeBatch(bytes.bytes.extracting(range)) }
         guard phase == .open else { continue }
-        return take(bytes.bytes.extracting(range), messages)
+        return take(bytes.bytes.extracting(range), rules)
       case .fragmentedText:
         let message = frames.takeMessage()
         guard phase == .open else { continue }
-        return take(message.span.bytes, messages)
+        return take(message.span.bytes, rules)
       case .ping(let payload):
         // RFC 6455, 5.5.2: not behind a close frame.
         guard isOpen else { continue }
@@ -142,16 +134,14 @@ package struct GatewayConnection: Sendable {
     return .wait
   }
 
-  /// Goes on to the next step if that is a usual heartbeat; otherwise ``next(in:at:with:)`` is to be asked.
+  /// Whether what comes next may be heartbeats that a transport takes by itself, with a ``BeatReply``.
   ///
-  /// The cheap way for a transport that answers heartbeats by itself. `bytes` are not changed, and `offset` is moved only behind a
-  /// heartbeat.
-  @inline(__always)
-  package mutating func nextBeat(in bytes: RawSpan, at offset: inout Int) -> ScannedBeat {
-    guard phase == .open, frames.isBetweenMessages else { return .other }
-    let beat = BeatFrame.take(bytes, at: &offset)
-    if beat != .other { malformed = 0 }
-    return beat
+  /// Whatever is no usual heartbeat is then to be given to ``next(in:at:under:)``.
+  package var mayBeat: Bool { phase == .open && frames.isBetweenMessages }
+
+  /// Notes that heartbeats were taken: what is malformed comes no longer in a row.
+  package mutating func hasBeaten() {
+    malformed = 0
   }
 
   private mutating func end(code: UInt16?) -> GatewayStep {
@@ -180,9 +170,9 @@ package struct GatewayConnection: Sendable {
     }
   }
 
-  private mutating func take(_ text: RawSpan, _ messages: borrowing MessageDecoder) -> GatewayStep {
+  private mutating func take(_ text: RawSpan, _ rules: GatewayRules) -> GatewayStep {
     do {
-      let (id, request) = try messages.decode(text)
+      let (id, request) = try rules.messages.decode(text)
       malformed = 0
       guard case .hello(let hello) = request else { return .request(id, request) }
       guard !hasSaidHello else { return .refuse(id, Refusal(.badRequest, "This connection has already said hello.")) }
@@ -190,7 +180,7 @@ package struct GatewayConnection: Sendable {
       return .hello(id, hello)
     } catch {
       malformed += 1
-      guard malformed >= malformedMax else { return .refuse(error.id, error.refusal) }
+      guard malformed >= rules.malformedMax else { return .refuse(error.id, error.refusal) }
       phase = .closed
       return .finish(
         .lost, CloseFrame(Refusal(.badRequest, "\(malformed) malformed messages in a row; the last: \(error.refusal.message)")))

@@ -46,7 +46,7 @@ final class GatewayHandler: ChannelInboundHandler {
   init(edge: PlaneEdge, grant: UpgradeGrant) {
     self.edge = edge
     peer = grant.peer
-    protocolState = GatewayConnection(limits: edge.limits, speaking: grant.subprotocol)
+    protocolState = GatewayConnection(speaking: grant.subprotocol)
   }
 
   func handlerAdded(context: ChannelHandlerContext) {

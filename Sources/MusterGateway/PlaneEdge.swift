@@ -24,7 +24,7 @@ import NIOCore
 final class PlaneEdge: @unchecked Sendable {
   let executor: NIOPlaneExecutor
   let limits: GatewayLimits
-  private let messages: MessageDecoder
+  private let rules: GatewayRules
   private let tokens: any SessionTokens
   private let authenticator: any Authenticator
 
@@ -58,7 +58,7 @@ final class PlaneEdge: @unchecked Sendable {
     self.executor = executor
     self.logger = logger
     self.limits = limits
-    messages = MessageDecoder(limits: wireLimits)
+    rules = GatewayRules(limits, MessageDecoder(limits: wireLimits))
     self.tokens = tokens
     self.authenticator = authenticator
     closeDeadlines = DeadlineQueue(delay: limits.closeTimeout)
@@ -120,7 +120,8 @@ extension PlaneEdge {
     guard consumed < scratch.count else { return }
     handler.unread = Array(scratch[consumed...])
     // Behind a pause nothing has been judged yet.
-    if handler.isReading { handler.neededBytes = handler.protocolState.bytesNeeded(after: handler.unread.span.bytes) }
+    guard handler.isReading else { return }
+    handler.neededBytes = handler.protocolState.bytesNeeded(after: handler.unread.span.bytes, under: rules)
   }
 
   /// Takes step after step of the current channel, from what stands in the scratch memory.
@@ -133,7 +134,7 @@ extension PlaneEdge {
       // SAFETY: the pointer is used inside the closure only.
       let step = scratch.withUnsafeMutableBytes { bytes in
         var span = bytes.mutableBytes
-        return handler.protocolState.next(in: &span, at: &offset, with: messages)
+        return handler.protocolState.next(in: &span, at: &offset, under: rules)
       }
       if step == .wait { break }
       // Once for all that came together: the next tick is far away.

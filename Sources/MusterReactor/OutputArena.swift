@@ -7,7 +7,8 @@
     fileprivate(set) var first = Slot.none
     fileprivate(set) var last = Slot.none
 
-    var isEmpty: Bool { first == .none }
+    @inline(__always)
+    var isEmpty: Bool { first.isNone }
   }
 
   /// Bytes that stand in the arena.
@@ -53,9 +54,9 @@
     /// Chunks that are kept for later.
     private static let sparesMax = 8
 
-    private var chunks = Column<Chunk>(repeating: Chunk())
+    private var chunks = RowPages(repeating: Chunk())
     private var chunkSlots = SlotAllocator(rowsMax: 1 << 20)
-    private var segments = Column<Segment>(repeating: Segment())
+    private var segments = RowPages(repeating: Segment())
     private var segmentRows = 0
     private var freeSegment = Slot.none
     private var current = Slot.none
@@ -70,6 +71,8 @@
     deinit {
       for row in 0..<chunkSlots.rows { chunks[Slot(UInt32(row))].memory?.deallocate() }
       for spare in spares { spare.deallocate() }
+      chunks.deallocate()
+      segments.deallocate()
     }
 
     // MARK: Writing
@@ -82,14 +85,28 @@
     /// - Returns: What was written, to be appended to chains before anything else is written.
     @inline(__always)
     mutating func write(room: Int, _ body: (UnsafeMutableRawBufferPointer) -> Int) -> OutputPiece {
-      let chunk = chunkWithRoom(for: room)
-      let offset = chunks[chunk].used
+      keep(body(self.room(for: room)))
+    }
+
+    /// Makes room for so many bytes, not initialised; ``keep(_:)`` is to follow.
+    @inline(__always)
+    mutating func room(for bytes: Int) -> UnsafeMutableRawBufferPointer {
+      // Before the table is looked at, which may grow.
+      let slot = chunkWithRoom(for: bytes)
+      let chunk = chunks.address(of: slot)
       // A chunk that is in use has memory (I2), and `chunkWithRoom` has looked for room behind `used`.
-      let start = chunks[chunk].memory.unsafelyUnwrapped + Int(offset)
-      let count = body(UnsafeMutableRawBufferPointer(start: start, count: room))
-      assert((0...room).contains(count), "a writer wrote beyond its room")
-      chunks[chunk].used = offset &+ UInt32(count)
-      return OutputPiece(chunk: chunk, offset: offset, count: UInt32(count))
+      let start = chunk.pointee.memory.unsafelyUnwrapped + Int(chunk.pointee.used)
+      return UnsafeMutableRawBufferPointer(start: start, count: bytes)
+    }
+
+    /// Keeps the first bytes of the room that was made last.
+    @inline(__always)
+    mutating func keep(_ count: Int) -> OutputPiece {
+      let chunk = chunks.address(of: current)
+      let offset = chunk.pointee.used
+      chunk.pointee.used = offset &+ UInt32(truncatingIfNeeded: count)
+      assert(chunk.pointee.used <= chunk.pointee.capacity, "a writer wrote beyond its room")
+      return OutputPiece(chunk: current, offset: offset, count: UInt32(truncatingIfNeeded: count))
     }
 
     /// Copies bytes in.
@@ -105,14 +122,17 @@
     mutating func append(_ piece: OutputPiece, to chain: inout OutputChain) {
       guard piece.count > 0 else { return }
       let last = chain.last
-      if last != .none, segments[last].chunk == piece.chunk, segments[last].offset &+ segments[last].count == piece.offset {
-        segments[last].count &+= piece.count
-        return
+      if !last.isNone {
+        let row = segments.address(of: last)
+        if row.pointee.chunk.rawValue == piece.chunk.rawValue, row.pointee.offset &+ row.pointee.count == piece.offset {
+          row.pointee.count &+= piece.count
+          return
+        }
       }
       let segment = takeSegment()
       segments[segment] = Segment(chunk: piece.chunk, offset: piece.offset, count: piece.count)
       chunks[piece.chunk].references &+= 1
-      if last == .none { chain.first = segment } else { segments[last].next = segment }
+      if last.isNone { chain.first = segment } else { segments[last].next = segment }
       chain.last = segment
     }
 
@@ -121,7 +141,7 @@
     /// The only run of bytes of a chain, or `nil` when it has several.
     @inline(__always)
     func singleRun(of chain: OutputChain) -> UnsafeRawBufferPointer? {
-      chain.first == chain.last && chain.first != .none ? bytes(of: chain.first) : nil
+      chain.first.rawValue == chain.last.rawValue && !chain.first.isNone ? bytes(of: chain.first) : nil
     }
 
     /// Lists the first runs of a chain.
@@ -131,7 +151,7 @@
       var entries = 0
       var total = 0
       var segment = chain.first
-      while segment != .none, entries < list.count {
+      while !segment.isNone, entries < list.count {
         let run = bytes(of: segment)
         list.initializeElement(at: entries, to: iovec(iov_base: .init(mutating: run.baseAddress), iov_len: run.count))
         total += run.count
@@ -145,7 +165,7 @@
     @inline(__always)
     mutating func drop(_ count: Int?, from chain: inout OutputChain) {
       var left = count ?? .max
-      while chain.first != .none {
+      while !chain.first.isNone {
         let segment = chain.first
         let length = Int(segments[segment].count)
         guard length <= left else {
@@ -155,7 +175,7 @@
         }
         left -= length
         chain.first = segments[segment].next
-        if chain.first == .none { chain.last = .none }
+        if chain.first.isNone { chain.last = .none }
         release(segment)
       }
     }
@@ -163,7 +183,7 @@
     /// Shows the runs of a chain one after another.
     func forEachRun(of chain: OutputChain, _ body: (UnsafeRawBufferPointer) -> Void) {
       var segment = chain.first
-      while segment != .none {
+      while !segment.isNone {
         body(bytes(of: segment))
         segment = segments[segment].next
       }
@@ -180,9 +200,9 @@
 
     @inline(__always)
     private mutating func chunkWithRoom(for bytes: Int) -> Slot {
-      if current != .none {
-        let chunk = chunks[current]
-        if Int(chunk.capacity &- chunk.used) >= bytes { return current }
+      if !current.isNone {
+        let chunk = chunks.address(of: current)
+        if Int(chunk.pointee.capacity &- chunk.pointee.used) >= bytes { return current }
       }
       return addChunk(for: bytes)
     }
@@ -213,7 +233,7 @@
     private mutating func takeSegment() -> Slot {
       segmentsHeld &+= 1
       let segment = freeSegment
-      if segment != .none {
+      if !segment.isNone {
         freeSegment = segments[segment].next
         return segment
       }
@@ -224,16 +244,19 @@
 
     @inline(__always)
     private mutating func release(_ segment: Slot) {
-      let chunk = segments[segment].chunk
-      segments[segment].next = freeSegment
+      let row = segments.address(of: segment)
+      let chunk = row.pointee.chunk
+      row.pointee.next = freeSegment
       freeSegment = segment
       segmentsHeld &-= 1
-      chunks[chunk].references &-= 1
-      guard chunks[chunk].references == 0 else { return }
-      if chunk == current, chunks[chunk].capacity == UInt32(Self.chunkBytes) {
-        chunks[chunk].used = 0
+      let memory = chunks.address(of: chunk)
+      memory.pointee.references &-= 1
+      guard memory.pointee.references == 0 else { return }
+      let isCurrent = chunk.rawValue == current.rawValue
+      if isCurrent, memory.pointee.capacity == UInt32(Self.chunkBytes) {
+        memory.pointee.used = 0
       } else {
-        if chunk == current { current = .none }
+        if isCurrent { current = .none }
         retire(chunk)
       }
     }

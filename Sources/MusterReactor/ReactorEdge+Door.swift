@@ -38,9 +38,8 @@
     func acceptSome(with shard: isolated ConnectionShard) {
       guard let socket = listening, acceptingPausedUntil == 0 else { return }
       for _ in 0..<Self.acceptsMax {
-        let descriptor = accept4(
-          socket.descriptor, nil, nil, Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue))
-        guard descriptor >= 0 else {
+        var address = sockaddr_storage()
+        guard let descriptor = accept(socket.descriptor, &address) else {
           if errno == EINTR || errno == ECONNABORTED { continue }
           return cannotAccept(ReactorError("accept4"))
         }
@@ -53,9 +52,16 @@
           door.balance.hand(.accepted(descriptor), to: other)
         } else {
           door.balance.add(door.index)
-          enter(descriptor, with: shard)
+          enter(descriptor, from: address, with: shard)
         }
       }
+    }
+
+    /// Accepts one socket, with the address of its peer.
+    ///
+    /// - Returns: Its descriptor; `nil` when there is none, and `errno` says why.
+    static func acceptSocket(_ listener: Int32, _ address: inout sockaddr_storage) -> Int32? {
+      PeerAddress.filling(&address) { accept4(listener, $0, $1, Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)) }
     }
 
     private func cannotAccept(_ error: ReactorError) {
@@ -84,7 +90,7 @@
       guard let shard else { return abandon(arrival) }
       shard.assumeIsolated { shard in
         switch arrival {
-        case .accepted(let descriptor): enter(descriptor, with: shard)
+        case .accepted(let descriptor): enter(descriptor, from: nil, with: shard)
         case .adopted(let socket): adopt(socket, with: shard)
         }
       }
@@ -112,15 +118,20 @@
     }
 
     /// Takes in a fresh socket: most have sent their request by the time they are accepted.
-    private func enter(_ descriptor: Int32, with shard: isolated ConnectionShard) {
-      let look = look(at: descriptor)
-      switch look {
+    ///
+    /// - Parameters:
+    ///   - descriptor: The socket.
+    ///   - address: Its peer, if that was told when it was accepted; otherwise the system is asked when it matters.
+    ///   - shard: That of this plane.
+    private func enter(_ descriptor: Int32, from address: sockaddr_storage?, with shard: isolated ConnectionShard) {
+      switch look(at: descriptor) {
       case .upgrade(let head):
-        guard let peer = admit(head, descriptor) else { return giveAway(descriptor) }
-        guard let slot = table.add(descriptor, common.limits) else { return turnOut(descriptor) }
+        let address = address.map { PeerAddress($0) } ?? PeerAddress(of: descriptor)
+        guard let peer = admit(head, from: address) else { return giveAway(descriptor) }
+        guard let slot = table.add(descriptor) else { return turnOut(descriptor) }
         upgrade(slot, head, peer, with: shard)
       case .nothing:
-        guard let slot = table.add(descriptor, common.limits) else { return turnOut(descriptor) }
+        guard let slot = table.add(descriptor) else { return turnOut(descriptor) }
         requestDeadlines.arm(table.tag(of: slot), now: now)
       case .elsewhere: giveAway(descriptor)
       case .ended: turnOut(descriptor)
@@ -132,17 +143,16 @@
       let descriptor = table.rows[slot].descriptor
       switch look(at: descriptor) {
       case .upgrade(let head):
-        if let peer = admit(head, descriptor) { return upgrade(slot, head, peer, with: shard) }
-        giveAway(table.remove(slot, common.limits), isWatched: true)
+        if let peer = admit(head, from: PeerAddress(of: descriptor)) { return upgrade(slot, head, peer, with: shard) }
+        giveAway(table.remove(slot), isWatched: true)
       case .nothing: break
-      case .elsewhere: giveAway(table.remove(slot, common.limits), isWatched: true)
+      case .elsewhere: giveAway(table.remove(slot), isWatched: true)
       case .ended: remove(slot)
       }
     }
 
     /// Decides about a sound request whose bytes stand in the input.
-    private func admit(_ head: UpgradeHead, _ descriptor: Int32) -> (peer: Peer, key: AddressKey)? {
-      let address = PeerAddress(of: descriptor)
+    private func admit(_ head: UpgradeHead, from address: PeerAddress) -> (peer: Peer, key: AddressKey)? {
       // SAFETY: the head was found in these bytes, and nothing is read into the input before the judge has answered.
       let bytes = UnsafeRawBufferPointer(rebasing: table.input[..<head.bytes]).bytes
       return common.judge.admit(head, in: bytes, from: address.text).map { ($0, address.key) }
@@ -192,12 +202,12 @@
     private func adopt(_ socket: AdoptedSocket, with shard: isolated ConnectionShard) {
       // Whoever had it before may have waited for it in another way.
       _ = fcntl(socket.descriptor, F_SETFL, O_NONBLOCK)
-      guard let slot = table.add(socket.descriptor, common.limits) else { return abandon(.adopted(socket)) }
+      guard let slot = table.add(socket.descriptor) else { return abandon(.adopted(socket)) }
       if case .webSocket(let address) = socket.place {
         table.rows[slot].flags.insert(.admitted)
         table.rows[slot].address = address
       }
-      table.rows[slot].state = GatewayConnection(limits: common.limits, speaking: socket.grant.subprotocol)
+      table.rows[slot].state = GatewayConnection(speaking: socket.grant.subprotocol)
       current = slot
       // SAFETY: the pointer is used inside the closure only; the arena copies.
       table.enqueue(Array(socket.grant.response.utf8).withUnsafeBytes { table.arena.write($0) }, to: slot)

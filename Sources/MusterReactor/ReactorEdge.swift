@@ -10,7 +10,7 @@
   /// What the edges of all planes share.
   struct EdgeSurroundings: Sendable {
     let limits: GatewayLimits
-    let messages: MessageDecoder
+    let rules: GatewayRules
     let judge: UpgradeJudge
     let admission: Admission
     let authenticator: any Authenticator
@@ -56,6 +56,8 @@
     var listening: ListeningSocket?
     /// When accepting goes on; 0 while it does.
     var acceptingPausedUntil: UInt64 = 0
+    /// How a socket is taken from a listening one; tests let it fail.
+    var accept: (_ listener: Int32, _ address: inout sockaddr_storage) -> Int32? = ReactorEdge.acceptSocket
 
     init(_ common: EdgeSurroundings, door: LoopDoor) throws(ReactorError) {
       self.common = common
@@ -149,14 +151,14 @@
       var isHeard = false
       while true {
         var bytes = memory.mutableBytes
-        let step = table.rows[slot].state.next(in: &bytes, at: &offset, with: common.messages)
+        let step = table.rows[slot].state.next(in: &bytes, at: &offset, under: common.rules)
         if case .wait = step { break }
         // Once for all that came together: the next tick is far away.
         if !isHeard, table.rows[slot].flags.contains(.connected) { shard.heard(table.rows[slot].connection) }
         isHeard = true
         perform(step, of: slot, memory, with: shard)
       }
-      table.keep(slot, UnsafeRawBufferPointer(rebasing: memory[offset...]))
+      table.keep(slot, UnsafeRawBufferPointer(rebasing: memory[offset...]), under: common.rules)
     }
 
     private func perform(
@@ -216,7 +218,7 @@
       common.admission.close(row.flags.contains(.admitted) ? .webSocket(row.address) : .http)
       peers[slot] = nil
       door.balance.remove(door.index)
-      Glibc.close(table.remove(slot, common.limits))
+      Glibc.close(table.remove(slot))
     }
 
     /// Closes all sockets without a word, and lets go of the engine.

@@ -43,6 +43,8 @@ import MusterThreads
     }
 
     private static let turnInterval = UInt64(Tick.milliseconds) * 1_000_000
+    /// So many events are handled within half a millisecond.
+    private static let eventsInNoTime = 16
     /// Sockets that may wait to be taken in; a loop that is so far behind is given no more.
     private static let socketsWaitingMax = 4_096
 
@@ -172,11 +174,14 @@ import MusterThreads
     private func run(_ edge: ReactorEdge) {
       thread.store(UInt(pthread_self()), ordering: .relaxed)
       var state = OnThread()
+      var now = ReactorClock.read()
       while !state.isStopped {
-        let events = sleep(edge, since: state.lastTurn)
-        edge.handle(events: events, now: ReactorClock.read())
+        let events = sleep(edge, at: now, since: state.lastTurn)
+        now = ReactorClock.read()
+        edge.handle(events: events, now: now)
         if hasMail.load(ordering: .relaxed) { open(&state, edge) }
-        let now = ReactorClock.read()
+        // A few events take no time to speak of.
+        if events > Self.eventsInNoTime { now = ReactorClock.read() }
         if isTurnDue.exchange(false, ordering: .acquiringAndReleasing) || now &- state.lastTurn >= Self.turnInterval {
           state.lastTurn = now
           state.turn?()
@@ -194,11 +199,11 @@ import MusterThreads
     }
 
     /// Waits for sockets, unless there is something to do.
-    private func sleep(_ edge: ReactorEdge, since lastTurn: UInt64) -> Int {
+    private func sleep(_ edge: ReactorEdge, at now: UInt64, since lastTurn: UInt64) -> Int {
       isAsleep.store(true, ordering: .sequentiallyConsistent)
       let isBusy =
         hasMail.load(ordering: .sequentiallyConsistent) || isTurnDue.load(ordering: .sequentiallyConsistent) || edge.hasMoreToDo
-      let passed = ReactorClock.read() &- lastTurn
+      let passed = now &- lastTurn
       let left = passed >= Self.turnInterval ? 0 : (Self.turnInterval &- passed &+ 999_999) / 1_000_000
       let events = edge.wait(milliseconds: isBusy ? 0 : Int32(left))
       isAsleep.store(false, ordering: .relaxed)

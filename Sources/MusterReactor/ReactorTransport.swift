@@ -54,8 +54,8 @@ import MusterThreads
       executors = loops
       balance = LoopBalance(loops: loops)
       let common = EdgeSurroundings(
-        limits: limits, messages: MessageDecoder(limits: WireLimits(limits, engine)), judge: judge, admission: admission,
-        authenticator: authenticator, tokens: tokens, notice: notice)
+        limits: limits, rules: GatewayRules(limits, MessageDecoder(limits: WireLimits(limits, engine))), judge: judge,
+        admission: admission, authenticator: authenticator, tokens: tokens, notice: notice)
       var edges: [ReactorEdge] = []
       for index in loops.indices {
         edges.append(try ReactorEdge(common, door: LoopDoor(balance: balance, index: index)))

@@ -37,25 +37,29 @@
     static let shut = SocketFlags(rawValue: 1 << 9)
     /// The beginning of a long frame is kept in memory of its own.
     static let longFrame = SocketFlags(rawValue: 1 << 10)
+    /// The beginning of a short frame is kept as `partial`.
+    static let shortFrame = SocketFlags(rawValue: 1 << 11)
+    /// The beginning of a frame is kept, of whatever length.
+    static let anyFrame = SocketFlags(rawValue: 1 << 10 | 1 << 11)
   }
 
-  /// One socket.
+  /// One socket, in 56 bytes.
   ///
   /// What only few sockets have at a time is in tables beside: who is behind it before it has said hello, a queue, a partial frame.
   struct SocketRow {
     var descriptor: Int32 = -1
-    var phase = SocketPhase.fresh
     var flags: SocketFlags = []
-    /// The beginning of a short frame.
-    var partial = BlobRef.none
+    var phase = SocketPhase.fresh
+    /// Valid while `connected`.
+    var connection = ConnectionID(rawValue: 0)
     /// What is to be sent with the next flush.
     var chain = OutputChain()
     /// Everything that has not left yet: the chain and the queue.
     var unsentBytes: UInt32 = 0
-    /// Valid while `connected`.
-    var connection = ConnectionID(rawValue: 0)
+    /// The beginning of a short frame.
+    var partial = BlobRef.none
     /// Valid once `admitted`.
     var address = AddressKey.other
-    var state: GatewayConnection
+    var state = GatewayConnection()
   }
 #endif

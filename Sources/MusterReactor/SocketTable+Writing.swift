@@ -10,8 +10,14 @@
     /// Has a socket send a piece with its next flush.
     @inline(__always)
     mutating func enqueue(_ piece: OutputPiece, to slot: Slot) {
-      arena.append(piece, to: &rows[slot].chain)
-      rows[slot].unsentBytes &+= piece.count
+      enqueue(piece, to: rows.address(of: slot))
+    }
+
+    /// The same for a row of this table.
+    @inline(__always)
+    mutating func enqueue(_ piece: OutputPiece, to row: UnsafeMutablePointer<SocketRow>) {
+      arena.append(piece, to: &row.pointee.chain)
+      row.pointee.unsentBytes &+= piece.count
     }
 
     /// Sends what has been enqueued: in one call, unless it is in more than 64 places.
@@ -19,16 +25,17 @@
     /// What the socket does not take goes into a queue, and the kernel says when to go on.
     @inline(__always)
     mutating func flush(_ slot: Slot) {
-      guard !rows[slot].chain.isEmpty else { return }
-      guard !rows[slot].flags.contains(.pushingBack), let run = arena.singleRun(of: rows[slot].chain) else {
+      let row = rows.address(of: slot)
+      guard !row.pointee.chain.isEmpty else { return }
+      guard !row.pointee.flags.contains(.pushingBack), let run = arena.singleRun(of: row.pointee.chain) else {
         return flushRuns(slot)
       }
       counters.sends &+= 1
       // SAFETY: a run lies in the arena, which does not change before the call has returned.
-      let sent = send(rows[slot].descriptor, run.baseAddress, run.count, Int32(MSG_NOSIGNAL))
+      let sent = send(row.pointee.descriptor, run.baseAddress, run.count, Int32(MSG_NOSIGNAL))
       guard sent == run.count else { return keepUnsent(slot, sent: sent) }
-      arena.drop(nil, from: &rows[slot].chain)
-      rows[slot].unsentBytes = 0
+      arena.drop(nil, from: &row.pointee.chain)
+      row.pointee.unsentBytes = 0
     }
 
     // SAFETY: the list is filled with runs of the arena, which does not change before the call has returned.

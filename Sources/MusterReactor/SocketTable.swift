@@ -25,11 +25,12 @@
   ///
   /// - Invariant: I1. A live row has an open descriptor, which the poller watches.
   /// - Invariant: I2. `rowOf[slot]` of a connection that the engine knows is the row whose `connection` has that slot.
-  /// - Invariant: I3. A row has a queue if and only if it is `pushingBack`, a frame in `longFrames` if and only if it has that flag.
+  /// - Invariant: I3. A row has a queue if and only if it is `pushingBack`, and the beginning of a frame if and only if a flag says so.
   /// - Invariant: I4. `unsentBytes` is the length of the row's chain and queue together.
   /// ### Isolation
   /// A plain value of one thread.
-  // SAFETY: the input buffer is allocated in `init` and freed in `deinit`; what is read into it is looked at before the next read.
+  // SAFETY: the input buffer and the pages of rows are allocated in `init` and freed in `deinit`; what is read into the input is looked
+  // at before the next read. A row stays where it is (RowPages, I2), so its address is good for as long as its table.
   struct SocketTable: ~Copyable {
     /// What one call reads at most, so that no peer keeps the thread to itself.
     static let readBytesMax = 64 << 10
@@ -37,12 +38,14 @@
     private static let longReadBytesMax = 256 << 10
     /// A partial frame up to this length is kept in the slab and copied back in front of what follows it.
     private static let shortFrameBytesMax = 2 << 10
+    /// How much is written of replies to heartbeats before they are looked at again.
+    private static let repliesBytes = 8 << 10
 
     let poll: Poll
     let input: UnsafeMutableRawBufferPointer
     var slots = SlotAllocator(rowsMax: 1 << 26)
-    var rows: Column<SocketRow>
-    private var rowOf = Column<Slot>(repeating: .none)
+    var rows = RowPages(repeating: SocketRow())
+    private var rowOf = RowPages(repeating: Slot.none)
     var arena = OutputArena()
     var queues: [Slot: SendQueue] = [:]
     private var partials = BlobStore()
@@ -53,12 +56,16 @@
     init(limits: GatewayLimits) throws(ReactorError) {
       poll = try Poll()
       // A short partial frame stands in front of what is read, and a whole request head must fit.
-      input = .allocate(byteCount: max(Self.shortFrameBytesMax + Self.readBytesMax, limits.headerBytesMax), alignment: 64)
-      rows = Column(repeating: SocketRow(state: GatewayConnection(limits: limits)))
+      let bytes = max(Self.shortFrameBytesMax + Self.readBytesMax, limits.headerBytesMax)
+      input = .allocate(byteCount: bytes + BeatReply.slackBytes, alignment: 64)
+      // Behind what was read, there may be anything; it must only not be nothing.
+      input.initializeMemory(as: UInt8.self, repeating: 0)
     }
 
     deinit {
       input.deallocate()
+      rows.deallocate()
+      rowOf.deallocate()
     }
 
     // MARK: Rows
@@ -66,10 +73,10 @@
     /// Makes a row for a socket and begins to watch it.
     ///
     /// - Returns: `nil` when there is no room in the table or in the kernel; the descriptor is then still the caller's.
-    mutating func add(_ descriptor: Int32, _ limits: GatewayLimits) -> Slot? {
+    mutating func add(_ descriptor: Int32) -> Slot? {
       guard let slot = slots.allocate() else { return nil }
       rows.grow(toHold: slots.rows)
-      rows[slot] = SocketRow(descriptor: descriptor, state: GatewayConnection(limits: limits))
+      rows[slot] = SocketRow(descriptor: descriptor)
       guard poll.add(descriptor, tag(of: slot), .readable) else {
         slots.free(slot)
         return nil
@@ -80,13 +87,14 @@
     /// Frees a row and all that it has.
     ///
     /// - Returns: Its descriptor, still open and still watched.
-    mutating func remove(_ slot: Slot, _ limits: GatewayLimits) -> Int32 {
+    mutating func remove(_ slot: Slot) -> Int32 {
       let descriptor = rows[slot].descriptor
       arena.drop(nil, from: &rows[slot].chain)
       partials.free(rows[slot].partial)
-      queues[slot] = nil
-      longFrames[slot] = nil
-      rows[slot] = SocketRow(state: GatewayConnection(limits: limits))
+      // Looking into a dictionary costs a hash, and nearly no socket has either.
+      if rows[slot].flags.contains(.pushingBack) { queues[slot] = nil }
+      if rows[slot].flags.contains(.longFrame) { longFrames[slot] = nil }
+      rows[slot] = SocketRow()
       slots.free(slot)
       return descriptor
     }
@@ -123,7 +131,7 @@
       let index = Slot(connection.slot)
       guard Int(index.rawValue) < rowOf.rows else { return nil }
       let slot = rowOf[index]
-      guard slot != .none, rows[slot].connection == connection else { return nil }
+      guard !slot.isNone, rows[slot].connection.rawValue == connection.rawValue else { return nil }
       return slot
     }
 
@@ -158,13 +166,14 @@
       while index < count {
         let (tag, readiness) = poll.event(at: index)
         index &+= 1
-        guard readiness == .readable, isLive(tag), rows[tag.slot].phase == .webSocket, !rows[tag.slot].flags.contains(.paused)
-        else { return .event(tag, readiness) }
+        guard readiness == .readable, isLive(tag) else { return .event(tag, readiness) }
         let slot = tag.slot
+        let row = rows.address(of: slot)
+        guard row.pointee.phase == .webSocket, !row.pointee.flags.contains(.paused) else { return .event(tag, readiness) }
         let received = receive(slot, with: shard)
         guard case .nothing = received else { return .received(slot, received) }
         flush(slot)
-        if rows[slot].unsentBytes > unsentBytesMax || rows[slot].flags.contains(.finishing) { return .flushed(slot) }
+        if row.pointee.unsentBytes > unsentBytesMax || row.pointee.flags.contains(.finishing) { return .flushed(slot) }
       }
       return .nothing
     }
@@ -185,39 +194,43 @@
     ///
     /// - Complexity: O(bytes read); no allocation and no reference counted unless a frame arrives in parts.
     mutating func receive(_ slot: Slot, with shard: isolated ConnectionShard) -> Received {
+      let row = rows.address(of: slot)
       var start = 0
-      if rows[slot].partial != .none || rows[slot].flags.contains(.longFrame) {
+      if !row.pointee.flags.isDisjoint(with: .anyFrame) {
         if let frame = longFrames[slot] { return receive(slot, into: frame) }
-        start = partials.withBytes(of: rows[slot].partial) { partial in
+        start = partials.withBytes(of: row.pointee.partial) { partial in
           input.copyMemory(from: partial)
           return partial.count
         }
       }
       counters.receives &+= 1
-      let count = recv(rows[slot].descriptor, input.baseAddress.unsafelyUnwrapped + start, Self.readBytesMax, 0)
+      let count = recv(row.pointee.descriptor, input.baseAddress.unsafelyUnwrapped + start, Self.readBytesMax, 0)
       guard count > 0 else { return count < 0 && Self.isTemporary(errno) ? .nothing : .ended }
       if start > 0 {
-        partials.free(rows[slot].partial)
-        rows[slot].partial = .none
+        partials.free(row.pointee.partial)
+        row.pointee.partial = .none
+        row.pointee.flags.remove(.shortFrame)
       }
-      return answerBeats(slot, in: 0..<start &+ count, with: shard)
+      return answerBeats(row, in: 0..<start &+ count, with: shard)
     }
 
     @inline(__always)
-    private mutating func answerBeats(_ slot: Slot, in range: Range<Int>, with shard: isolated ConnectionShard) -> Received {
-      guard rows[slot].flags.contains(.connected) else { return .bytes(range) }
-      let connection = rows[slot].connection
-      let bytes = UnsafeRawBufferPointer(rebasing: input[range]).bytes
+    private mutating func answerBeats(
+      _ row: UnsafeMutablePointer<SocketRow>, in range: Range<Int>, with shard: isolated ConnectionShard
+    ) -> Received {
+      guard row.pointee.flags.contains(.connected), row.pointee.state.mayBeat else { return .bytes(range) }
+      let time = shard.serverTime.milliseconds
       var offset = range.lowerBound
       while offset < range.upperBound {
-        let frame = offset
-        let beat = rows[slot].state.nextBeat(in: bytes, at: &offset)
-        if beat == .other { return .bytes(frame..<range.upperBound) }
-        guard let time = shard.beat(connection) else { return .bytes(frame..<range.upperBound) }
-        counters.beats &+= 1
-        guard case .numbered(let id) = beat else { continue }
-        let piece = arena.write(room: BeatReply.bytesMax) { reply.write(id, time.milliseconds, into: $0) }
-        enqueue(piece, to: slot)
+        let first = offset
+        let room = arena.room(for: Self.repliesBytes)
+        let run = reply.answer(UnsafeRawBufferPointer(input), from: &offset, to: range.upperBound, at: time, into: room)
+        guard run.beats > 0 else { return .bytes(offset..<range.upperBound) }
+        // What was written is kept only if the engine has taken the heartbeats.
+        guard shard.beat(row.pointee.connection, count: run.beats) else { return .bytes(first..<range.upperBound) }
+        counters.beats &+= run.beats
+        row.pointee.state.hasBeaten()
+        enqueue(arena.keep(run.bytes), to: row)
       }
       return .nothing
     }
@@ -236,11 +249,12 @@
     }
 
     /// Keeps the beginning of a frame until the rest of it has arrived.
-    mutating func keep(_ slot: Slot, _ rest: UnsafeRawBufferPointer) {
+    mutating func keep(_ slot: Slot, _ rest: UnsafeRawBufferPointer, under rules: GatewayRules) {
       guard !rest.isEmpty else { return }
-      let needed = max(rows[slot].state.bytesNeeded(after: rest.bytes), rest.count)
+      let needed = max(rows[slot].state.bytesNeeded(after: rest.bytes, under: rules), rest.count)
       if needed <= Self.shortFrameBytesMax, partials.hasRoom {
         rows[slot].partial = partials.store(rest)
+        rows[slot].flags.insert(.shortFrame)
       } else {
         longFrames[slot] = LongFrame(rest, needed: needed)
         rows[slot].flags.insert(.longFrame)
@@ -258,6 +272,7 @@
     ///
     /// - Complexity: O(rows).
     func checkInvariants() {
+      precondition(Slot.none.isNone, "no row is known by another number")
       for index in 0..<UInt32(slots.rows) where slots.isLive(Slot(index)) {
         let slot = Slot(index)
         let row = rows[slot]
@@ -267,6 +282,7 @@
         }
         precondition(row.flags.contains(.pushingBack) == (queues[slot] != nil), "I3: a queue without its flag, or the reverse")
         precondition(row.flags.contains(.longFrame) == (longFrames[slot] != nil), "I3: a frame without its flag, or the reverse")
+        precondition(row.flags.contains(.shortFrame) == (row.partial != .none), "I3: a frame without its flag, or the reverse")
         var unsent = queues[slot]?.count ?? 0
         arena.forEachRun(of: row.chain) { unsent += $0.count }
         precondition(unsent == Int(row.unsentBytes), "I4: \(unsent) bytes are unsent, not \(row.unsentBytes)")

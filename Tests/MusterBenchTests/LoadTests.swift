@@ -70,6 +70,22 @@ struct LoadTests {
     #expect(server.goodbyes == 10)
   }
 
+  @Test("connect: without a hello everybody is let in by the upgrade, and nobody says who it is")
+  func upgradeOnly() throws {
+    let server = LoopbackServer(.refusesHello)
+    defer { server.stop() }
+    var settings = settings(server, connections: 10)
+    settings.greets = false
+    let report = try ConnectLoad(settings: settings, hold: .milliseconds(50)).run()
+    #expect(report.isClean, "\(report.troubles)")
+    for key in ["connections", "tcp_us", "upgrade_us"] { #expect(try figure(report, "connect", key) == 10) }
+    let connect = try #require(report.sections.first { $0.key == "connect" })
+    #expect(!connect.fields.contains { $0.key == "hello_us" })
+    #expect(try figure(report, "hold", "still_connected") == 10)
+    settings.dialect = .redis
+    #expect(throws: LoadError.self) { try ConnectLoad(settings: settings, hold: .zero).check() }
+  }
+
   @Test("connect: with the server's process the memory is read at four plateaus and a slope is drawn")
   func plateaus() throws {
     let server = LoopbackServer()

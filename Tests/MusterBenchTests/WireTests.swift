@@ -135,6 +135,14 @@ private func viewing<Result>(_ text: String, _ body: (MessageView) -> Result) ->
     #expect(!text.contains("Protocol") && text.hasSuffix("\r\n\r\n"))
   }
 
+  @Test("a key is shown as a bearer token, and only when there is one")
+  func key() {
+    #expect(!String(decoding: handshake.request(number: 0), as: UTF8.self).contains("Authorization"))
+    let relay = Handshake(host: "h", target: "/", key: "k", subprotocol: "muster.relay.v1", apiKey: "s3cret")
+    let text = String(decoding: relay.request(number: 0), as: UTF8.self)
+    #expect(text.contains("\r\nAuthorization: Bearer s3cret\r\n") && text.hasSuffix("\r\n\r\n"))
+  }
+
   @Test("the example of RFC 6455 is accepted; frames may follow in the same segment")
   func acceptance() {
     #expect(answer(accepted) == .accepted(bytes: accepted.utf8.count))

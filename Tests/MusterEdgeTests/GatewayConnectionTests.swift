@@ -8,12 +8,13 @@ import Testing
 /// A client that puts bytes in, and the connection that makes steps of them.
 private struct Line {
   var connection: GatewayConnection
-  private let messages = MessageDecoder()
+  private let rules: GatewayRules
 
   init(_ configure: (inout GatewayLimits) -> Void = { _ in }) {
     var limits = GatewayLimits()
     configure(&limits)
-    connection = GatewayConnection(limits: limits)
+    connection = GatewayConnection()
+    rules = GatewayRules(limits)
   }
 
   /// Everything that comes of some bytes, until the connection waits.
@@ -24,7 +25,7 @@ private struct Line {
     while true {
       let step = bytes.withUnsafeMutableBytes { bytes in
         var span = bytes.mutableBytes
-        return connection.next(in: &span, at: &offset, with: messages)
+        return connection.next(in: &span, at: &offset, under: rules)
       }
       if step == .wait { return steps }
       steps.append(step)
@@ -50,6 +51,11 @@ private let hello = #"{"op":"hello","id":1,"user":"alice"}"#
 
 @Suite("A connection's protocol, without a socket")
 struct GatewayConnectionTests {
+  @Test("what is kept for each connection is small: 14 bytes")
+  func size() {
+    #expect(MemoryLayout<GatewayConnection>.size == 14)
+  }
+
   @Test("messages become requests, in their order, however many come together")
   func requests() {
     var line = Line()

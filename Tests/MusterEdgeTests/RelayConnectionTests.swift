@@ -8,12 +8,13 @@ import Testing
 /// A backend that puts bytes in, and the connection that makes steps of them.
 private struct RelayLine {
   var connection: GatewayConnection
-  private let messages = MessageDecoder()
+  private let rules: GatewayRules
 
   init(_ configure: (inout GatewayLimits) -> Void = { _ in }) {
     var limits = GatewayLimits()
     configure(&limits)
-    connection = GatewayConnection(limits: limits, speaking: .relay)
+    connection = GatewayConnection(speaking: .relay)
+    rules = GatewayRules(limits)
   }
 
   /// Everything that comes of some bytes, until the connection waits; and what it then needs.
@@ -24,9 +25,9 @@ private struct RelayLine {
     while true {
       let step = bytes.withUnsafeMutableBytes { bytes in
         var span = bytes.mutableBytes
-        return connection.next(in: &span, at: &offset, with: messages)
+        return connection.next(in: &span, at: &offset, under: rules)
       }
-      if step == .wait { return (steps, connection.bytesNeeded(after: Array(bytes[offset...]).span.bytes)) }
+      if step == .wait { return (steps, connection.bytesNeeded(after: Array(bytes[offset...]).span.bytes, under: rules)) }
       steps.append(step)
     }
   }
@@ -79,8 +80,7 @@ struct RelayConnectionTests {
   func text(_ text: String) {
     var line = RelayLine()
     let bytes = frame(.text, Array(text.utf8))
-    var offset = 0
-    #expect(line.connection.nextBeat(in: bytes.span.bytes, at: &offset) == .other)
+    #expect(!line.connection.mayBeat)
     #expect(line.steps(bytes) == [.finish(.lost, CloseFrame(code: 1003, reason: WebSocketViolation.textMessage.sentence))])
     #expect(line.steps(batch(sessions, id: 1)).isEmpty)
   }

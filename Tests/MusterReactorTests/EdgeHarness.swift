@@ -34,8 +34,9 @@
       let notices = ContendedLock<[ReactorNotice]>([])
       self.notices = notices
       let common = EdgeSurroundings(
-        limits: limits, messages: MessageDecoder(limits: WireLimits(limits, configuration)), judge: judge, admission: admission,
-        authenticator: PlainAccess(), tokens: PlainAccess(), notice: { notice in notices.withLock { $0.append(notice) } })
+        limits: limits, rules: GatewayRules(limits, MessageDecoder(limits: WireLimits(limits, configuration))), judge: judge,
+        admission: admission, authenticator: PlainAccess(), tokens: PlainAccess(),
+        notice: { notice in notices.withLock { $0.append(notice) } })
       edge = try ReactorEdge(common, door: LoopDoor(balance: LoopBalance(loops: []), index: 0))
       engine = PresenceEngine(
         configuration: configuration, executors: [executor], sinks: [edge], clock: clock, journal: MemoryJournal(),

@@ -186,5 +186,48 @@
       harness.settle()
       #expect(try client.text().hasPrefix(#"{"re":2,"ok":"#))
     }
+
+    /// ```
+    /// round   accept4       the listener is
+    /// 1       EMFILE        left alone
+    /// 2       not called    left alone: nothing is ready, though a client waits
+    /// 3       not called    left alone: 99 ms have passed
+    /// 4       succeeds      watched again: 100 ms have passed
+    /// ```
+    @Test(
+      "out of descriptors: accepting pauses for 100 ms without a busy loop, says so once, and goes on",
+      arguments: [EMFILE, ENFILE])
+    func outOfDescriptors(code: Int32) throws {
+      let harness = try EdgeHarness()
+      let (descriptor, port) = try RawSocket.listen()
+      defer { harness.edge.stopAccepting() }
+      var calls = 0
+      harness.edge.accept = { _, _ in
+        calls += 1
+        errno = code
+        return nil
+      }
+      harness.edge.listen(on: ListeningSocket(descriptor: descriptor) { close($0) })
+      // From here on the kernel has a connection to accept.
+      let client = try RawSocket.connect(to: port)
+      try client.send(bytes: RawSocket.upgradeHead())
+      harness.round()
+      #expect(calls == 1)
+      #expect(harness.notices.withLock { $0 } == [.outOfDescriptors(ReactorError("accept4", code: code))])
+      harness.edge.accept = { listener, address in
+        calls += 1
+        return ReactorEdge.acceptSocket(listener, &address)
+      }
+      for _ in 0..<3 { #expect(!harness.round(), "nothing is ready while accepting pauses") }
+      harness.now += 99_000_000
+      harness.settle()
+      #expect(calls == 1 && harness.socketCount == 0)
+      harness.now += 1_000_000
+      harness.settle()
+      harness.settle()
+      #expect(calls >= 2 && harness.socketCount == 1)
+      #expect(try client.nextHead().hasPrefix("HTTP/1.1 101"))
+      #expect(harness.notices.withLock { $0.count } == 1)
+    }
   }
 #endif

@@ -94,17 +94,81 @@ import Testing
     #expect(BeatFrame.take(frame(.text, [], isFinal: true, mask: nil).span.bytes, at: &offset) == .other)
   }
 
-  @Test("the reply is the one that the encoders write", arguments: [0, 7, 12_345, .max, -1, .min] as [Int64])
-  func reply(id: Int64) {
-    var reply = BeatReply()
-    for time in [0, 9, 10, 1_800_000_000_000, .max] as [Int64] {
-      var writer = JSONWriter()
-      let start = WebSocketEncoder.begin(into: &writer.buffer)
-      MessageEncoder.write(.beat(serverTime: WallTime(milliseconds: time)), to: .integer(id), into: &writer)
-      WebSocketEncoder.end(start, .text, in: &writer.buffer)
-      var room = [UInt8](repeating: 0, count: BeatReply.bytesMax)
-      let count = room.withUnsafeMutableBytes { reply.write(id, time, into: $0) }
-      #expect(Array(room[..<count]) == writer.copyBytes())
+  /// The reply to a heartbeat, as the encoders write it.
+  private func encodedReply(_ id: Int64, _ time: Int64) -> [UInt8] {
+    var writer = JSONWriter()
+    let start = WebSocketEncoder.begin(into: &writer.buffer)
+    MessageEncoder.write(.beat(serverTime: WallTime(milliseconds: time)), to: .integer(id), into: &writer)
+    WebSocketEncoder.end(start, .text, in: &writer.buffer)
+    return writer.copyBytes()
+  }
+
+  /// What is answered to some bytes with so much room, and where the next frame begins.
+  private func answered(
+    _ bytes: [UInt8], from start: Int, at time: Int64, room roomBytes: Int = 64 << 10, with reply: inout BeatReply
+  ) -> (run: BeatReply.Run, bytes: [UInt8], offset: Int) {
+    // What is in the slack must not matter: it continues what a heartbeat could be.
+    let input = bytes + [UInt8](repeating: 0x55, count: BeatReply.slackBytes)
+    var room = [UInt8](repeating: 0, count: roomBytes)
+    var offset = start
+    let run = input.withUnsafeBytes { input in
+      room.withUnsafeMutableBytes { reply.answer(input, from: &offset, to: bytes.count, at: time, into: $0) }
     }
+    return (run, Array(room[..<run.bytes]), offset)
+  }
+
+  @Test("replies are those that the encoders write", arguments: [0, 7, 12_345, 12_345_678, 123_456_789, 999_999_999_999_999_999])
+  func replies(id: Int64) {
+    var reply = BeatReply()
+    for time in [0, 9, 10, 1_800_000_000_000, .max, -1, .min] as [Int64] {
+      let text = utf8(#"{"op":"beat","id":\#(id)}"#)
+      let answer = answered(frame(.text, text, isFinal: true, mask: 0xa1b2_c3d4), from: 0, at: time, with: &reply)
+      #expect(answer.bytes == encodedReply(id, time) && answer.run.beats == 1)
+    }
+  }
+
+  @Test(
+    "a run of heartbeats ends at what is none of them, and is answered as they are one by one", arguments: [61, 62] as [UInt64])
+  func runs(seed: UInt64) {
+    var random = Seeded(seed)
+    var reply = BeatReply()
+    for round in 0..<3_000 {
+      var bytes = [UInt8](repeating: 0x81, count: Int.random(in: 0...9, using: &random))
+      let start = bytes.count
+      for _ in 0..<Int.random(in: 0...20, using: &random) {
+        let id = Int64.random(in: 0...[9, 99_999_999, 1_000_000_000_000_000_000].randomElement(using: &random)!, using: &random)
+        var text = utf8(
+          [#"{"op":"beat","id":\#(id)}"#, #"{"op":"beat","id":\#(id)}"#, #"{"id":\#(id),"op":"beat"}"#, "", #"{"op":"beat"}"#]
+            .randomElement(using: &random)!)
+        if Int.random(in: 0..<20, using: &random) == 0, let place = text.indices.randomElement(using: &random) {
+          text[place] = UInt8.random(in: 0x20...0x7e, using: &random)
+        }
+        bytes += frame(.text, text, isFinal: true, mask: UInt32.random(in: 0 ... .max, using: &random))
+      }
+      bytes.removeLast(min(bytes.count - start, Int.random(in: 0...40, using: &random) / 3))
+      let time = Int64.random(in: 0...9_999_999_999_999, using: &random)
+      var expected: [UInt8] = []
+      var beats = 0
+      var offset = start
+      while true {
+        let beat = BeatFrame.take(bytes.span.bytes, at: &offset)
+        if beat == .other { break }
+        beats += 1
+        if case .numbered(let id) = beat { expected += encodedReply(id, time) }
+      }
+      let answer = answered(bytes, from: start, at: time, with: &reply)
+      #expect(answer.bytes == expected && answer.run.beats == beats && answer.offset == offset, "seed \(seed), round \(round)")
+    }
+  }
+
+  @Test("no more heartbeats are taken than there is room to answer")
+  func room() {
+    var reply = BeatReply()
+    let one = frame(.text, utf8(#"{"op":"beat","id":1}"#), isFinal: true, mask: 7)
+    let bytes = Array(repeating: one, count: 10).flatMap { $0 }
+    #expect(answered(bytes, from: 0, at: 1, room: BeatReply.roomBytesMin - 1, with: &reply).run.beats == 0)
+    let room = BeatReply.roomBytesMin + 2 * encodedReply(1, 1).count
+    let answer = answered(bytes, from: 0, at: 1, room: room, with: &reply)
+    #expect(answer.run.beats == 3 && answer.offset == 3 * one.count)
   }
 }

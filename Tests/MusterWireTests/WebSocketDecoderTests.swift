@@ -205,9 +205,9 @@ import Testing
     #expect(decode(inside) == [.close(nil, [])])
   }
 
-  @Test("a decoder is small: 32 bytes for each connection")
+  @Test("what is kept for each connection is small: 8 bytes")
   func size() {
-    #expect(MemoryLayout<WebSocketDecoder>.stride <= 32)
+    #expect(MemoryLayout<WebSocketProgress>.stride == 8)
     #expect(MemoryLayout<WebSocketEvent>.stride <= 32)
   }
 }

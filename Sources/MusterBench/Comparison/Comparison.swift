@@ -113,7 +113,26 @@ package struct Comparison: Sendable {
       settings: settings, observers: plan.observers, actors: 4, perSecond: plan.changesPerSecond, channel: "bench:fanout",
       warmUp: plan.warmUp, duration: plan.duration)
     try take(["fanout"], of: try fanout.run(), peer, into: &values, &result)
+    if peer.dialect.isWebSocket { try measureUpgrade(peer, into: &values, &result) }
     return values
+  }
+
+  /// What comes before the hello, on a server of its own: one that has had connections has their memory at hand.
+  private func measureUpgrade(
+    _ peer: Peer, into values: inout [String: Double], _ result: inout ComparisonResult
+  ) throws(LoadError) {
+    let server = try PeerServer(peer, tools: tools, processor: processors.server)
+    var settings = LoadSettings()
+    settings.dialect = peer.dialect
+    settings.serverPID = server.pid
+    settings.url = server.beatURL
+    settings.connections = plan.connections
+    settings.connectsPerSecond = nil
+    settings.settling = .milliseconds(300)
+    settings.greets = false
+    let report = try ConnectLoad(settings: settings, hold: .zero).run()
+    values["upgrade_us"] = report.figure("connect", "server_cpu_us_per_connection")
+    try take([], of: report, peer, into: &values, &result)
   }
 
   /// Picks the figures out of some sections of a report.

@@ -33,6 +33,7 @@ extension Comparison {
     .init(
       "bytes_per_connection", "memory per idle connection", unit: "bytes", digits: 0, at: "connect",
       "server_private_bytes_per_connection"),
+    .init("upgrade_us", "accept and upgrade", unit: "µs", digits: 1, at: "upgrade", "server_cpu_us_per_connection"),
     .init(
       "connect_us", "accept, upgrade and hello", unit: "µs", digits: 1, at: "connect", "server_cpu_us_per_connection"),
     .init("beat_us", "heartbeat with reply", unit: "µs", digits: 2, at: "beat", "server_cpu_us_per_heartbeat"),

@@ -27,7 +27,7 @@ extension ComparisonResult {
     .init(figure: "bytes_per_connection", what: "user bytes per idle connection with its session", bound: .atMost(512)),
     .init(figure: "beat_us", what: "heartbeat with reply", bound: .timesFloor(1.1)),
     .init(figure: "silent_us", what: "heartbeat without reply", bound: .timesFloor(1.2)),
-    .init(figure: "connect_us", what: "accept, upgrade and hello", bound: .timesFloor(1.5)),
+    .init(figure: "upgrade_us", what: "accept and upgrade", bound: .timesFloor(1.5)),
     .init(figure: "delivery_us", what: "fan-out, one delivery", bound: .timesFloor(1.2)),
     .init(figure: "delivery_us", what: "fan-out, one delivery", bound: .below(.nchan)),
   ]

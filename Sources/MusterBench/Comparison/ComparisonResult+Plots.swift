@@ -8,7 +8,7 @@ extension ComparisonResult {
   /// One bar chart for each figure that is CPU, memory or the time of a storm.
   package func plots() -> [Plot] {
     let plotted = [
-      "bytes_per_connection", "connect_us", "beat_us", "silent_us", "pipelined_us", "delivery_us", "reconnect_us",
+      "bytes_per_connection", "upgrade_us", "connect_us", "beat_us", "silent_us", "pipelined_us", "delivery_us", "reconnect_us",
       "storm_seconds",
     ]
     return figures.filter { plotted.contains($0.key) }.compactMap { figure in

@@ -10,7 +10,12 @@ package struct ConnectLoad: Load {
     self.hold = hold
   }
 
-  package var parameters: [Report.Field] { [.init("hold_s", "hold", unit: "s", .decimal(hold.inSeconds, digits: 1))] }
+  package var parameters: [Report.Field] {
+    [
+      .init("hold_s", "hold", unit: "s", .decimal(hold.inSeconds, digits: 1)),
+      .init("hello", "says hello", .flag(settings.greets && settings.dialect.hasGreeting)),
+    ]
+  }
 
   package var isDivisible: Bool { true }
 
@@ -20,6 +25,9 @@ package struct ConnectLoad: Load {
 
   package func validate() throws(LoadError) {
     try LoadSettings.check("--hold", hold, .zero...LoadSettings.Bounds.span.upperBound)
+    guard settings.greets || settings.dialect.isWebSocket else {
+      throw .plan("--no-hello: in the dialect \(settings.dialect.rawValue) nothing comes before the hello")
+    }
   }
 
   package func measure(_ run: inout LoadRun) throws(LoadError) {

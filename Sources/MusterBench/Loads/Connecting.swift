@@ -22,7 +22,7 @@ struct Connecting: Sendable {
       ConnectPhase(
         count: rows,
         pace: .init(perSecond: perWorker, atOnceMax: atOnce, timeout: settings.timeout, failuresMax: failuresMax),
-        identity: settings.identity)
+        identity: settings.identity, greets: settings.greets)
     }
     crew.board.begin("connect", unit: "connections", total: settings.connections)
     let legs = server == nil ? 1 : min(plateaus, settings.connections)

@@ -39,7 +39,7 @@ final class Crew: Sendable {
           try ConnectionTable(
             address: address, dialect: settings.dialect, count: count, first: settings.share.first + worker,
             stride: settings.threads,
-            sources: settings.sources)))
+            sources: settings.sources, apiKey: settings.apiKey)))
     }
     self.tables = tables
     board = ProgressBoard(style: settings.progress)

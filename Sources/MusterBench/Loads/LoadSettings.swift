@@ -18,6 +18,12 @@ package struct LoadSettings: Sendable {
   package var connections = 1_000
   package var threads = 1
   package var identity = Requests.Identity.user(prefix: "bench-")
+  /// Whether who connects says who it is, where that takes a request; otherwise a connection counts as let in with its upgrade.
+  ///
+  /// Only for loads that say nothing afterwards, and end before the server gives up waiting for a hello.
+  package var greets = true
+  /// What the upgrade shows as `Authorization: Bearer`, such as the API key of a relay.
+  package var apiKey: String?
   /// Connections opened per second; `nil` as fast as `connectAtOnceMax` allows.
   package var connectsPerSecond: Double? = 2_000
   /// Connections between their first packet and the answer to their hello.
@@ -74,6 +80,12 @@ package struct LoadSettings: Sendable {
       case .user(let prefix): ("--user-prefix", prefix)
       case .token(let token): ("--token", token)
       }
+    if let apiKey {
+      guard !apiKey.isEmpty, apiKey.utf8.count <= Bounds.nameBytesMax, apiKey.utf8.allSatisfy({ (0x21...0x7e).contains($0) })
+      else {
+        throw .plan("--api-key is not 1 to \(Bounds.nameBytesMax) printable characters without spaces")
+      }
+    }
     guard text.utf8.count <= Bounds.nameBytesMax else { throw .plan("\(flag) is longer than \(Bounds.nameBytesMax) bytes") }
   }
 

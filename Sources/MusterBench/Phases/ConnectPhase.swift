@@ -1,4 +1,4 @@
-/// Brings connections up: TCP, upgrade, hello, at a bounded rate and so many at once.
+/// Brings connections up: TCP, upgrade and, unless told otherwise, hello, at a bounded rate and so many at once.
 ///
 /// It works in legs: each raises `target`, so that a server can be measured at several plateaus.
 struct ConnectPhase: LoadPhase {
@@ -16,6 +16,8 @@ struct ConnectPhase: LoadPhase {
 
   private let pace: Pace
   private let identity: Requests.Identity
+  /// Whether a hello is said, where there is one.
+  private let greets: Bool
   /// Rows below it are to be open.
   private(set) var target = 0
   private(set) var opened = 0
@@ -39,8 +41,9 @@ struct ConnectPhase: LoadPhase {
   private(set) var heartbeatMilliseconds: Int?
   private(set) var done = 0
 
-  init(count: Int, pace: Pace, identity: Requests.Identity) {
+  init(count: Int, pace: Pace, identity: Requests.Identity, greets: Bool = true) {
     self.pace = pace
+    self.greets = greets
     self.identity = identity
     stepBegan = Array(repeating: .never, count: count)
   }
@@ -84,7 +87,7 @@ struct ConnectPhase: LoadPhase {
       tcp.record(took)
     } else {
       if table.dialect.isWebSocket { upgrade.record(took) }
-      if table.dialect.hasGreeting {
+      if table.dialect.hasGreeting, greets {
         table.send(.hello(identity, sessionToken: table.sessionTokens[row]), to: row)
       } else {
         welcome(row, at: now, on: &table)

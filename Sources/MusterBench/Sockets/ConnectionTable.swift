@@ -92,9 +92,11 @@ package struct ConnectionTable: ~Copyable {
   ///   - first: The number of the first among all workers' connections.
   ///   - stride: The distance to the number of the next.
   ///   - sources: Over how many addresses of 127.0.0.0/8 the connections are spread.
+  ///   - apiKey: What the upgrades show as `Authorization: Bearer`.
   /// - Throws: ``LoadError/system(call:reason:)`` when there is no epoll.
   package init(
-    address: ServerAddress, dialect: Dialect = .muster, count: Int, first: Int = 0, stride: Int = 1, sources: Int = 1
+    address: ServerAddress, dialect: Dialect = .muster, count: Int, first: Int = 0, stride: Int = 1, sources: Int = 1,
+    apiKey: String? = nil
   ) throws(LoadError) {
     self.address = address
     self.dialect = dialect
@@ -104,7 +106,7 @@ package struct ConnectionTable: ~Copyable {
     self.sources = sources
     handshake = Handshake(
       host: address.host, target: address.target, key: WebSocketHandshake.key(.random(in: 0 ... .max), .random(in: 0 ... .max)),
-      subprotocol: dialect.subprotocol)
+      subprotocol: dialect.subprotocol, apiKey: apiKey)
     rows = Array(repeating: Row(), count: count)
     poller = try Poller()
     input = .allocate(byteCount: Self.inputBytes, alignment: 16)

@@ -23,9 +23,13 @@ package struct Handshake: Sendable {
   ///   - key: The value of `Sec-WebSocket-Key`. It has to be unpredictable only to keep caches between the two ends from
   ///     answering, so one for each run will do, and the proof that the server understood it is a constant too.
   ///   - subprotocol: What is offered, if anything.
-  package init(host: String, target: String, key: String, subprotocol: String? = WebSocketHandshake.subprotocol) {
+  ///   - apiKey: What is shown as `Authorization: Bearer`, if anything; printable ASCII.
+  package init(
+    host: String, target: String, key: String, subprotocol: String? = WebSocketHandshake.subprotocol, apiKey: String? = nil
+  ) {
     accept = WebSocketHandshake.accept(key: key)
-    let offer = subprotocol.map { "Sec-WebSocket-Protocol: \($0)\r\n" } ?? ""
+    let offer =
+      (subprotocol.map { "Sec-WebSocket-Protocol: \($0)\r\n" } ?? "") + (apiKey.map { "Authorization: Bearer \($0)\r\n" } ?? "")
     let mark = target.firstRange(of: Self.numberMark)
     let head = mark.map { target[..<$0.lowerBound] } ?? target[...]
     let tail = mark.map { target[$0.upperBound...] } ?? ""

@@ -12,14 +12,16 @@ enum ConnectionPhase: UInt8, Sendable {
   case relay
 }
 
-/// One open connection.
+/// One open connection, in 72 bytes.
 struct ConnectionRow {
   var phase = ConnectionPhase.open
   /// Its transport does not take what it is sent.
   var isCongested = false
   /// At least one of its edges is stale and no snapshot has been asked for.
   var hasStale = false
-  var session = SessionRef(shard: 0, slot: .none, generation: 0)
+  private var sessionShard: UInt16 = 0
+  private var sessionSlot = Slot.none
+  private var sessionGeneration: UInt32 = 0
   var lastHeard = Tick(0)
   /// When it was last pinged.
   var pingedAt = Tick(0)
@@ -44,6 +46,18 @@ struct ConnectionRow {
   var edges: UInt32 = 0
   var firstWatch = Slot.none
   var watches: UInt32 = 0
+  /// Who is behind it, once it is bound.
+  var user = BlobRef.none
+
+  init(lastHeard: Tick = Tick(0)) {
+    self.lastHeard = lastHeard
+  }
+
+  /// The session that it is bound to; of no meaning before.
+  var session: SessionRef {
+    get { SessionRef(shard: Int(sessionShard), slot: sessionSlot, generation: sessionGeneration) }
+    set { (sessionShard, sessionSlot, sessionGeneration) = (UInt16(newValue.shard), newValue.slot, newValue.generation) }
+  }
 }
 
 /// A channel that at least one connection of this plane observes.

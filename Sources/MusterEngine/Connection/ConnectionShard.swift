@@ -54,16 +54,16 @@ package actor ConnectionShard {
     state.heard(connection, at: now.tick)
   }
 
-  /// Takes a `beat` for an edge that answers it by itself.
+  /// What an edge that answers heartbeats by itself says that the time is.
+  package var serverTime: WallTime { now.wall }
+
+  /// Takes `beat`s for an edge that answers them by itself, with ``serverTime``.
   ///
   /// O(1), no allocation, no call of the sink.
   ///
-  /// - Returns: The server time to answer with; `nil` when the connection has not said hello, so that the beat must take the way of
-  ///   all requests.
-  @inline(__always)
-  package func beat(_ connection: ConnectionID) -> WallTime? {
-    let now = now
-    return state.beat(connection, at: now.tick) ? now.wall : nil
+  /// - Returns: Whether they are taken; when the connection has not said hello, they must take the way of all requests.
+  package func beat(_ connection: ConnectionID, count: Int) -> Bool {
+    state.beat(connection, count: count, at: now.tick)
   }
 
   /// Binds the connection to a new or a resumed session.

@@ -133,7 +133,8 @@ extension ConnectionState {
     }
     rows[slot].phase = .bound
     rows[slot].session = session
-    users[slot] = welcome.user
+    userIDs.free(rows[slot].user)
+    rows[slot].user = userIDs.store(welcome.user.utf8)
     var welcome = welcome
     let interval = Int(rows[slot].silenceTicks) * Tick.milliseconds - Int(configuration.heartbeatTimeout.milliseconds)
     welcome.heartbeatIntervalMilliseconds = interval

@@ -9,7 +9,7 @@ extension ConnectionState {
     _ slot: Slot, _ id: RequestID, _ asked: [UserID], fresh: Set<UserID> = [], into actions: inout [ConnectionAction]
   ) {
     let connection = connection(in: slot)
-    guard let viewer = users[slot] else { return }
+    guard let viewer = user(of: slot) else { return }
     var parts: [Int: (fresh: [UserID], known: [UserID])] = [:]
     for user in asked {
       let plane = placement.plane(of: user)
@@ -190,7 +190,7 @@ extension ConnectionState {
   /// A change may be left from a watch that has been given up since, and then nobody has told of those behind it.
   private mutating func supersede(_ presence: UserPresence, seenBy slot: Slot) {
     guard let target = watchedIndex[presence.user] else { return }
-    if users[slot] == presence.user {
+    if isUser(presence.user, of: slot) {
       watched[target].latestOwn = presence
     } else {
       watched[target].latest = presence
@@ -199,7 +199,7 @@ extension ConnectionState {
 
   /// Whether a user watches itself.
   private func isByOwner(_ watch: Slot) -> Bool {
-    users[watches[watch].connection] == watched[watches[watch].watched].user
+    isUser(watched[watches[watch].watched].user, of: watches[watch].connection)
   }
 
   /// Tells each connection what changed, in one batch.

@@ -121,16 +121,21 @@ private struct UpgradeHeadReader {
   private mutating func passLineEnd() -> Bool { pass("\r\n") }
 
   private mutating func pass(path: String) -> Bool {
-    let count = path.utf8.count
-    guard bytes.count - offset >= count, zip(path.utf8, bytes[offset...]).allSatisfy({ $0 == $1 }) else { return false }
-    offset += count
-    return true
+    var path = path
+    // SAFETY: both buffers are compared inside the closure, as many bytes as both have.
+    let isSame = path.withUTF8 { path in
+      guard bytes.count - offset >= path.count else { return false }
+      return UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + path.count]).elementsEqual(path)
+    }
+    if isSame { offset += path.utf8.count }
+    return isSame
   }
 
   private mutating func pass(_ literal: StaticString) -> Bool {
     let count = literal.utf8CodeUnitCount
     guard bytes.count - offset >= count else { return false }
-    for index in 0..<count where bytes[offset + index] != literal.utf8Start[index] { return false }
+    // SAFETY: a literal lives as long as the process; the bytes are there, compared above.
+    for index in 0..<count where bytes[offset &+ index] != literal.utf8Start[index] { return false }
     offset += count
     return true
   }

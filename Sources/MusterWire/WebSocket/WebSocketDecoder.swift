@@ -44,11 +44,7 @@ package enum WebSocketEvent: Sendable, Hashable {
 /// remainder that a caller has to keep is never longer than a frame may be. Messages are text, or, where the limits say so,
 /// binary in single frames.
 ///
-/// - Invariant: I1. `message` is empty unless a fragmented message is under way or waits to be taken.
-/// - Invariant: I2. `message.count <= messageBytesMax`.
-/// - Invariant: I3. Once ended, it stays so.
-/// ### Ownership
-/// 32 bytes, one for each connection. Memory is allocated for fragmented messages only, and goes with them.
+/// Who has many connections under the same rules keeps the rules once and a ``WebSocketProgress`` for each.
 package struct WebSocketDecoder: Sendable {
   /// Which end of the connection decodes.
   package enum Role: UInt8, Sendable {
@@ -84,49 +80,97 @@ package struct WebSocketDecoder: Sendable {
     package init() {}
   }
 
-  private enum Phase: UInt8, Sendable {
-    case betweenMessages
-    case insideMessage
-    case ended
-  }
-
-  private var message: [UInt8] = []
-  private let messageBytesMax: UInt32
-  private let fragmentsMax: UInt16
-  private let tinyFragmentsMax: UInt16
-  private var fragments: UInt16 = 0
-  private var tinyFragments: UInt16 = 0
-  private var utf8 = UTF8Validator()
-  private let role: Role
-  /// Which data messages are taken.
-  package let payload: Payload
-  private var phase = Phase.betweenMessages
+  private let rules: WebSocketRules
+  private var progress = WebSocketProgress()
 
   /// Begins behind the handshake.
   package init(role: Role = .server, limits: Limits = Limits()) {
-    precondition((0...1 << 30).contains(limits.messageBytesMax), "a message may be limited to 1 GiB at most")
-    self.role = role
-    payload = limits.payload
-    messageBytesMax = UInt32(limits.messageBytesMax)
-    fragmentsMax = UInt16(clamping: limits.fragmentsMax)
-    tinyFragmentsMax = UInt16(clamping: limits.tinyFragmentsMax)
+    rules = WebSocketRules(role: role, limits: limits)
   }
 
+  /// Which data messages are taken.
+  package var payload: Payload { rules.limits.payload }
+
   /// Whether a close frame or a violation has been seen.
-  package var hasEnded: Bool { phase == .ended }
+  package var hasEnded: Bool { progress.hasEnded }
 
   /// Whether the next frame with text begins a message.
-  package var isBetweenMessages: Bool { phase == .betweenMessages }
+  package var isBetweenMessages: Bool { progress.isBetweenMessages }
+
+  /// How long the frame that begins at an offset is; as ``WebSocketRules/frameBytes(_:at:)`` has it.
+  package func frameBytes(_ bytes: RawSpan, at offset: Int) -> Int { rules.frameBytes(bytes, at: offset) }
+
+  /// Goes on to the next event; as ``WebSocketProgress/next(in:at:under:)`` has it.
+  package mutating func next(in bytes: inout MutableRawSpan, at offset: inout Int) -> WebSocketEvent {
+    progress.next(in: &bytes, at: &offset, under: rules)
+  }
+
+  /// Hands over the message that ``WebSocketEvent/fragmentedText`` has announced.
+  package mutating func takeMessage() -> [UInt8] { progress.takeMessage() }
+}
+
+/// What decoding goes by, the same for all connections of a kind.
+package struct WebSocketRules: Sendable {
+  fileprivate let role: WebSocketDecoder.Role
+  fileprivate let limits: WebSocketDecoder.Limits
+
+  /// Makes the rules of one end; the limits hold for its peer.
+  package init(role: WebSocketDecoder.Role = .server, limits: WebSocketDecoder.Limits = .init()) {
+    precondition((0...1 << 30).contains(limits.messageBytesMax), "a message may be limited to 1 GiB at most")
+    self.role = role
+    self.limits = limits
+  }
 
   /// How long the frame that begins at an offset is; as long as its head is not there, how much is needed to say more.
   ///
   /// For a transport that keeps the beginning of a long frame. A frame that breaks the rules counts as two bytes; one that is too
-  /// large is as long as it says, so what ``next(in:at:)`` has not let pass is not to be waited for.
+  /// large is as long as it says, so what ``WebSocketProgress/next(in:at:under:)`` has not let pass is not to be waited for.
   package func frameBytes(_ bytes: RawSpan, at offset: Int) -> Int {
-    switch WebSocketFrameHeader.parse(bytes, at: offset, isMasked: role == .server, payload: payload) {
+    switch WebSocketFrameHeader.parse(bytes, at: offset, isMasked: role == .server, payload: limits.payload) {
     case .needs(let count): count
     case .violation: 2
     case .header(let header): header.headBytes + header.payloadBytes
+    }
+  }
+}
+
+/// How far the decoding of one connection has come.
+///
+/// - Invariant: I1. Fragments are held only while a fragmented message is under way or waits to be taken.
+/// - Invariant: I2. The fragments of a message have at most `messageBytesMax` bytes.
+/// - Invariant: I3. Once ended, it stays so.
+/// ### Ownership
+/// 8 bytes, one for each connection. Memory is allocated for fragmented messages only, and goes with them.
+package struct WebSocketProgress: Sendable {
+  private indirect enum Phase: Sendable {
+    case betweenMessages
+    case insideMessage(Fragments)
+    /// Between messages, with a whole one to be taken.
+    case announced([UInt8])
+    case ended
+  }
+
+  /// The beginning of a message that comes in fragments.
+  private struct Fragments: Sendable {
+    var bytes: [UInt8] = []
+    var count = 0
+    var tinyCount = 0
+    var utf8 = UTF8Validator()
+  }
+
+  private var phase = Phase.betweenMessages
+
+  /// Begins behind the handshake.
+  package init() {}
+
+  /// Whether a close frame or a violation has been seen.
+  package var hasEnded: Bool { if case .ended = phase { true } else { false } }
+
+  /// Whether the next frame with text begins a message.
+  package var isBetweenMessages: Bool {
+    switch phase {
+    case .betweenMessages, .announced: true
+    case .insideMessage, .ended: false
     }
   }
 
@@ -135,23 +179,27 @@ package struct WebSocketDecoder: Sendable {
   /// - Parameters:
   ///   - bytes: What has arrived; payloads are unmasked in it.
   ///   - offset: Where to go on; moved behind what was consumed. What stands behind it has not been touched.
+  ///   - rules: The same in each call.
   /// - Returns: The event. Its ranges count from the beginning of `bytes`.
   /// - Complexity: O(bytes consumed); no allocation for a message in a single frame.
-  package mutating func next(in bytes: inout MutableRawSpan, at offset: inout Int) -> WebSocketEvent {
-    while phase != .ended {
+  package mutating func next(
+    in bytes: inout MutableRawSpan, at offset: inout Int, under rules: WebSocketRules
+  ) -> WebSocketEvent {
+    let isServer = rules.role == .server
+    while !hasEnded {
       let header: WebSocketFrameHeader
-      switch WebSocketFrameHeader.parse(bytes.bytes, at: offset, isMasked: role == .server, payload: payload) {
+      switch WebSocketFrameHeader.parse(bytes.bytes, at: offset, isMasked: isServer, payload: rules.limits.payload) {
       case .needs(let count): return .needs(count)
       case .violation(let violation): return end(.violation(violation))
       case .header(let parsed): header = parsed
       }
-      if let violation = judge(header) { return end(.violation(violation)) }
+      if let violation = judge(header, rules.limits) { return end(.violation(violation)) }
       let start = offset + header.headBytes
       // The sum cannot overflow: `judge` has limited the payload.
       guard bytes.byteCount - start >= header.payloadBytes else { return .needs(header.headBytes + header.payloadBytes) }
       let payload = start..<start + header.payloadBytes
       offset = payload.upperBound
-      let isASCII = role == .server && WebSocketMask.apply(header.mask, to: &bytes, in: payload)
+      let isASCII = isServer && WebSocketMask.apply(header.mask, to: &bytes, in: payload)
       if let event = take(header, payload, of: bytes.bytes, isASCII: isASCII) { return event }
     }
     offset = bytes.byteCount
@@ -160,29 +208,29 @@ package struct WebSocketDecoder: Sendable {
 
   /// Hands over the message that ``WebSocketEvent/fragmentedText`` has announced.
   package mutating func takeMessage() -> [UInt8] {
-    let taken = message
-    message = []
-    return taken
+    guard case .announced(let message) = phase else { return [] }
+    phase = .betweenMessages
+    return message
   }
 
   // MARK: Inside
 
   private mutating func end(_ event: WebSocketEvent) -> WebSocketEvent {
     phase = .ended
-    message = []
     return event
   }
 
   /// Judges a frame by its head and by what went before it.
-  private func judge(_ header: WebSocketFrameHeader) -> WebSocketViolation? {
+  private func judge(_ header: WebSocketFrameHeader, _ limits: WebSocketDecoder.Limits) -> WebSocketViolation? {
     if header.opcode.isControl { return nil }
-    let isInside = phase == .insideMessage
-    if header.opcode == .continuation, !isInside { return .unexpectedContinuation }
-    if header.opcode != .continuation, isInside { return .interruptedMessage }
-    let room = Int(messageBytesMax) - (isInside ? message.count : 0)
-    if header.payloadBytes > room { return .messageTooLarge }
-    if isInside, fragments >= fragmentsMax || tinyFragments >= tinyFragmentsMax { return .tooManyFragments }
-    return nil
+    guard case .insideMessage(let fragments) = phase else {
+      if header.opcode == .continuation { return .unexpectedContinuation }
+      return header.payloadBytes > limits.messageBytesMax ? .messageTooLarge : nil
+    }
+    if header.opcode != .continuation { return .interruptedMessage }
+    if header.payloadBytes > limits.messageBytesMax - fragments.bytes.count { return .messageTooLarge }
+    let isTooMany = fragments.count >= limits.fragmentsMax || fragments.tinyCount >= limits.tinyFragmentsMax
+    return isTooMany ? .tooManyFragments : nil
   }
 
   /// Takes a whole frame, unmasked; `nil` when there is nothing to tell yet.
@@ -196,24 +244,30 @@ package struct WebSocketDecoder: Sendable {
     case .text where header.isFinal:
       guard isASCII || UTF8Validator.isValid(bytes.extracting(payload)) else { return end(.violation(.invalidUTF8)) }
       return .text(payload)
-    case .text:
-      phase = .insideMessage
-      message.removeAll(keepingCapacity: false)
-      (fragments, tinyFragments) = (0, 0)
-      utf8 = UTF8Validator()
     case .binary:
       return header.isFinal ? .text(payload) : end(.violation(.tooManyFragments))
-    case .continuation: break
+    case .text: return take(bytes.extracting(payload), behind: Fragments(), isLast: false)
+    case .continuation:
+      guard case .insideMessage(let fragments) = phase else { return end(.violation(.unexpectedContinuation)) }
+      // Taken out, so that what has come before is not copied.
+      phase = .betweenMessages
+      return take(bytes.extracting(payload), behind: fragments, isLast: header.isFinal)
     }
-    fragments += 1
-    if payload.count < Limits.tinyBytes { tinyFragments += 1 }
-    let piece = bytes.extracting(payload)
-    guard utf8.consume(piece) else { return end(.violation(.invalidUTF8)) }
+  }
+
+  private mutating func take(_ piece: RawSpan, behind earlier: consuming Fragments, isLast: Bool) -> WebSocketEvent? {
+    var fragments = earlier
+    fragments.count += 1
+    if piece.byteCount < WebSocketDecoder.Limits.tinyBytes { fragments.tinyCount += 1 }
+    guard fragments.utf8.consume(piece) else { return end(.violation(.invalidUTF8)) }
     // SAFETY: the pointer is used inside the closure only.
-    piece.withUnsafeBytes { message.append(contentsOf: $0) }
-    guard header.isFinal else { return nil }
-    guard utf8.isComplete else { return end(.violation(.invalidUTF8)) }
-    phase = .betweenMessages
+    piece.withUnsafeBytes { fragments.bytes.append(contentsOf: $0) }
+    guard isLast else {
+      phase = .insideMessage(fragments)
+      return nil
+    }
+    guard fragments.utf8.isComplete else { return end(.violation(.invalidUTF8)) }
+    phase = .announced(fragments.bytes)
     return .fragmentedText
   }
 
