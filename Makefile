@@ -51,7 +51,7 @@ test-address: ## Run the libraries' tests under the address sanitizer
 	@.ci/install run
 	$(strict) test $(flags) --scratch-path $(SCRATCH)/address --sanitize address --skip '^(InteropTests|TidyTests)\.'
 
-bench: ## Build for release, measure beside peers and plot, in under 40 minutes (ARGS=--quick: in a few)
+bench: ## Build for release, measure beside peers and plot, in under 20 minutes (ARGS=--quick: in a few)
 	@.ci/install run
 	$(SWIFT) build -c release --scratch-path $(SCRATCH) --product muster
 	@.ci/bench "$$($(SWIFT) build -c release --scratch-path $(SCRATCH) --show-bin-path)/muster" $(ARGS)
