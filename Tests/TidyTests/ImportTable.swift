@@ -24,7 +24,7 @@ struct ImportTable: Sendable {
     "CZstd": Row(),
 
     // L1: what Muster exists for. No I/O, no Foundation, no NIO.
-    "MusterEngine": Row(ours: ["MusterModel", "MusterJSON"], others: ["Synchronization"]),
+    "MusterEngine": Row(ours: ["MusterModel", "MusterJSON", "MusterThreads"], others: ["Synchronization"]),
     "MusterWire": Row(ours: ["MusterModel", "MusterJSON"]),
 
     "MusterStorage": Row(
