@@ -42,7 +42,7 @@ let package = Package(
     // L1: what Muster exists for. No I/O.
     .target(
       name: "MusterEngine",
-      dependencies: ["CMemory", "MusterModel", "MusterJSON"],
+      dependencies: ["CMemory", "MusterModel", "MusterJSON", "MusterThreads"],
       swiftSettings: settings
     ),
     .target(name: "MusterWire", dependencies: ["MusterModel", "MusterJSON"], swiftSettings: settings),

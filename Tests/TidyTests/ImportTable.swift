@@ -25,7 +25,7 @@ struct ImportTable: Sendable {
     "CZstd": Row(),
 
     // L1: what Muster exists for. No I/O, no Foundation, no NIO.
-    "MusterEngine": Row(ours: ["CMemory", "MusterModel", "MusterJSON"], others: ["Synchronization"]),
+    "MusterEngine": Row(ours: ["CMemory", "MusterModel", "MusterJSON", "MusterThreads"], others: ["Synchronization"]),
     "MusterWire": Row(ours: ["MusterModel", "MusterJSON"]),
 
     "MusterStorage": Row(

@@ -1,4 +1,5 @@
 import MusterModel
+import MusterThreads
 import Synchronization
 
 /// Where requests of the control plane wait for their answers, and answers for what they depend on.
@@ -31,7 +32,7 @@ package final class ControlDesk: Sendable {
     var isFull: Bool { waiting.count + held.count >= ControlDesk.waitingMax }
   }
 
-  private let state = Mutex(State())
+  private let state = ContendedLock(State())
   /// How many are held back, so that a turn can pass by without taking the lock.
   private let heldCount = Atomic<Int>(0)
   private let shard: Int

@@ -1,3 +1,4 @@
+import MusterThreads
 import Synchronization
 
 /// Where other planes put what they have for this one: ordered by sender, taken whole.
@@ -9,7 +10,7 @@ import Synchronization
 /// looks at ``depth`` first: above the limit new requests are refused with `overloaded`, and timers wait. A request that was let
 /// in leads to a bounded number of messages (at most one for each channel of its session and for each connection it ends).
 package final class Mailbox: Sendable {
-  private let messages = Mutex<[PlaneMessage]>([])
+  private let messages = ContendedLock<[PlaneMessage]>([])
   private let waiting = Atomic<Int>(0)
 
   package init() {}

@@ -107,6 +107,11 @@ struct WriterThread {
     precondition(result == 0, "the thread of the log could not be made: error \(result)")
   }
 
+  /// Lets the thread end by itself; once, instead of ``join()``.
+  func detach() {
+    pthread_detach(thread)
+  }
+
   /// Waits until the closure has returned; to be called once.
   func join() {
     pthread_join(thread, nil)
