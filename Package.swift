@@ -144,7 +144,8 @@ let package = Package(
 
     // What callgrind runs: see .ci/budgets.
     .executableTarget(
-      name: "MusterBudgets", dependencies: ["MusterEngine", "MusterJSON", "MusterModel", "MusterWire"],
+      name: "MusterBudgets",
+      dependencies: ["MusterAccess", "MusterEdge", "MusterEngine", "MusterJSON", "MusterModel", "MusterReactor", "MusterWire"],
       path: "Benchmarks/Budgets", swiftSettings: settings),
 
     // L4: the command line.

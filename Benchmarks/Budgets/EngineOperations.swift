@@ -1,6 +1,10 @@
 import MusterEngine
 import MusterModel
 
+#if os(Linux)
+  import MusterReactor
+#endif
+
 /// Operations on the state of a shard, without actors and clocks.
 enum EngineOperations {
   private static let sessionsCount = 4_096
@@ -185,7 +189,11 @@ enum EngineOperations {
 /// The bytes of a row in each table: what a session, a connection, a membership costs.
 enum RowBytes {
   static var json: String {
-    let rows = (SessionState.rowBytes.merging(ConnectionState.rowBytes) { first, _ in first }).sorted { $0.key < $1.key }
+    var bytes = SessionState.rowBytes.merging(ConnectionState.rowBytes) { first, _ in first }
+    #if os(Linux)
+      bytes.merge(DrivenEdge.rowBytes) { first, _ in first }
+    #endif
+    let rows = bytes.sorted { $0.key < $1.key }
     return "{" + rows.map { "\"\($0.key)\": \($0.value)" }.joined(separator: ", ") + "}"
   }
 }

@@ -18,6 +18,11 @@ enum Operation: String, CaseIterable {
   case frameOut = "frame-out"
   case diffOf100 = "diff-of-100"
   case relayBeat = "relay-beat"
+  #if os(Linux)
+    case reactorBeat = "reactor-beat"
+    case reactorBeatSilent = "reactor-beat-silent"
+    case reactorBeatPipelined = "reactor-beat-pipelined"
+  #endif
 
   func run(_ count: Int) {
     switch self {
@@ -37,6 +42,11 @@ enum Operation: String, CaseIterable {
     case .frameOut: WireOperations.frameOut(count)
     case .diffOf100: WireOperations.diffOf100(count)
     case .relayBeat: WireOperations.relayBeat(count)
+    #if os(Linux)
+      case .reactorBeat: ReactorOperations.beat(count)
+      case .reactorBeatSilent: ReactorOperations.silentBeat(count)
+      case .reactorBeatPipelined: ReactorOperations.pipelinedBeat(count)
+    #endif
     }
   }
 }

@@ -1,0 +1,160 @@
+#if os(Linux)
+  import Glibc
+  import MusterAccess
+  import MusterEdge
+  import MusterEngine
+  import MusterJSON
+  import MusterModel
+  import MusterReactor
+  import MusterWire
+
+  /// Heartbeats through sockets and the reactor's edge, on one thread; what their clients do counts as well, two calls each.
+  enum ReactorOperations {
+    private static let clientsCount = 64
+
+    /// One heartbeat with reply on each socket in turn; counted are heartbeats.
+    static func beat(_ count: Int) {
+      let plane = DrivenPlane(clients: clientsCount)
+      run(plane, #"{"op":"beat","id":12345}"#, together: 1, count: count)
+    }
+
+    /// The same without an id, so that nothing is answered.
+    static func silentBeat(_ count: Int) {
+      let plane = DrivenPlane(clients: clientsCount)
+      run(plane, "", together: 1, count: count)
+    }
+
+    /// 16 heartbeats with reply at a time on each socket; counted are heartbeats.
+    static func pipelinedBeat(_ count: Int) {
+      let plane = DrivenPlane(clients: clientsCount)
+      run(plane, #"{"op":"beat","id":12345}"#, together: 16, count: count)
+    }
+
+    private static func run(_ plane: DrivenPlane, _ text: String, together: Int, count: Int) {
+      var frames = OutputBuffer()
+      for number in 0..<together {
+        WebSocketEncoder.append(.text, Array(text.utf8).span.bytes, mask: 0x1234_5678 &* UInt32(number + 1), to: &frames)
+      }
+      let bytes = frames.copyBytes()
+      let before = plane.edge.beats
+      let rounds = count / (clientsCount * together)
+      for _ in 0..<rounds {
+        plane.clients.send(bytes)
+        plane.edge.round()
+        plane.edge.settle()
+        plane.clients.receive()
+      }
+      precondition(plane.edge.beats - before == rounds * clientsCount * together, "not every heartbeat took the short way")
+    }
+  }
+
+  /// A plane on the caller's thread, with clients that have said hello.
+  private final class DrivenPlane {
+    let edge: DrivenEdge
+    let clients: Clients
+    private let engine: PresenceEngine
+    private let executor = CallersThread()
+
+    init(clients count: Int) {
+      let configuration = EngineConfiguration()
+      guard
+        let edge = try? DrivenEdge(
+          limits: GatewayLimits(), engine: configuration, authenticator: Believing(), tokens: Believing())
+      else { preconditionFailure("there are no descriptors left") }
+      self.edge = edge
+      engine = PresenceEngine(
+        configuration: configuration, executors: [executor], sinks: [edge.sink], clock: StandingClock(), journal: MemoryJournal(),
+        random: SystemRandom())
+      edge.connect(to: engine.connectionShards[0])
+      engine.start()
+      clients = Clients(count: count)
+      for (number, descriptor) in clients.servers.enumerated() {
+        edge.adopt(descriptor, UpgradeGrant(peer: Peer(address: "127.0.0.1"), response: ""))
+        var frame = OutputBuffer()
+        let hello = Array(#"{"op":"hello","id":1,"user":"user-\#(number)"}"#.utf8)
+        WebSocketEncoder.append(.text, hello.span.bytes, mask: 1, to: &frame)
+        clients.send(frame.copyBytes(), to: number)
+        while round() {}
+      }
+      clients.receive()
+    }
+
+    private func round() -> Bool {
+      edge.round()
+      let isTurnDue = executor.runTurnIfDue()
+      edge.settle()
+      return isTurnDue
+    }
+  }
+
+  /// The other ends of the sockets.
+  private struct Clients {
+    let servers: [Int32]
+    private let ends: [Int32]
+
+    init(count: Int) {
+      var pairs: [(Int32, Int32)] = []
+      for _ in 0..<count {
+        var pair: [Int32] = [-1, -1]
+        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0 else {
+          preconditionFailure("there are no sockets left")
+        }
+        pairs.append((pair[0], pair[1]))
+      }
+      ends = pairs.map(\.0)
+      servers = pairs.map(\.1)
+    }
+
+    func send(_ bytes: [UInt8], to number: Int? = nil) {
+      for end in number.map({ [ends[$0]] }) ?? ends {
+        // SAFETY: the pointer is used inside the closure only.
+        bytes.withUnsafeBytes { _ = Glibc.send(end, $0.baseAddress, $0.count, 0) }
+      }
+    }
+
+    /// Throws away what has come.
+    func receive() {
+      withUnsafeTemporaryAllocation(byteCount: 4 << 10, alignment: 8) { room in
+        for end in ends { while recv(end, room.baseAddress, room.count, Int32(MSG_DONTWAIT)) == room.count {} }
+      }
+    }
+  }
+
+  /// Turns run when the caller says so, on its own thread, which is the only one.
+  // SAFETY: there is one thread.
+  private final class CallersThread: PlaneExecutor, @unchecked Sendable {
+    private var turn: (@Sendable () -> Void)?
+    private var isTurnDue = false
+
+    func enqueue(_ job: consuming ExecutorJob) {
+      UnownedJob(job).runSynchronously(on: asUnownedSerialExecutor())
+    }
+
+    func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
+    func checkIsolated() {}
+    func start(turn: @escaping @Sendable () -> Void) { self.turn = turn }
+    func stop() { turn = nil }
+    func requestTurn() { isTurnDue = true }
+
+    func runTurnIfDue() -> Bool {
+      guard isTurnDue else { return false }
+      isTurnDue = false
+      turn?()
+      return true
+    }
+  }
+
+  private struct StandingClock: EngineClock {
+    var now: Tick { Tick(1 << 28) }
+    var wall: WallTime { WallTime(milliseconds: 1_700_000_000_000) }
+  }
+
+  private struct Believing: Authenticator, SessionTokens {
+    func identify(_ credentials: Credentials, from peer: Peer) throws(Refusal) -> Identity {
+      if case .user(let user) = credentials { .member(user) } else { .guest }
+    }
+
+    func token(for session: SessionID) -> [UInt8] { Array(session.text.utf8) }
+    func session(of token: [UInt8]) -> SessionID? { nil }
+  }
+#endif
