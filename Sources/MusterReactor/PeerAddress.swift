@@ -57,6 +57,7 @@
 
     /// Four numbers, in the 15 bytes that a string holds without an allocation.
     private static func text(ipv4 address: UInt32) -> String {
+      // SAFETY: four numbers of at most three digits and three points are 15 bytes at most; what was not written is not counted.
       String(unsafeUninitializedCapacity: 15) { room in
         var count = 0
         func put(_ byte: UInt8) {

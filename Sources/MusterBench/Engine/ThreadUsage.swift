@@ -1,5 +1,3 @@
-import Glibc
-
 /// What the calling thread has used up to a moment, beside the time on the wall.
 ///
 /// On a busy machine a stretch of work can take long because somebody else ran, which is none of its doing: the thread's own clock
@@ -11,9 +9,7 @@ struct ThreadUsage: Sendable {
 
   /// Reads both clocks; about 300 ns, since the thread's own takes a system call.
   static func now() -> ThreadUsage {
-    var time = timespec()
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-    let cpu = UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+    let cpu = ServerProcess.threadCPUNanoseconds()
     return ThreadUsage(wallNanoseconds: MonotonicTime.now().nanoseconds, cpuNanoseconds: cpu)
   }
 }
