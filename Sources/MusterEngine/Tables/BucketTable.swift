@@ -61,6 +61,8 @@ struct BucketTable: ~Copyable {
   private let pagesCount: Int
   // SAFETY: the directory and its pages are owned by this value alone and freed in `deinit`.
   private let pages: UnsafeMutablePointer<Page?>
+  // SAFETY: owned like the pages of the directory, and freed in `deinit` unless it has become one of them.
+  private var spare: Page?
 
   /// A table of empty buckets.
   ///
@@ -83,6 +85,7 @@ struct BucketTable: ~Copyable {
     // leaves nil. Buckets are trivial.
     for page in 0..<pagesCount { freePage(number: page) }
     pages.deallocate()
+    if let spare { LargeMemory.free(spare, bytes: bytesOfPage) }
   }
 
   /// The capacity of the next larger table.
@@ -114,7 +117,7 @@ struct BucketTable: ~Copyable {
 
   /// The memory of the table, in bytes.
   var bytesReserved: Int {
-    pagesAllocated * bytesOfPage + pagesCount * MemoryLayout<Page?>.stride
+    (pagesAllocated + (spare == nil ? 0 : 1)) * bytesOfPage + pagesCount * MemoryLayout<Page?>.stride
   }
 
   /// Where the search for a hash begins.
@@ -161,7 +164,8 @@ struct BucketTable: ~Copyable {
   private mutating func makePage(at position: Int) -> UnsafeMutablePointer<Bucket> {
     let page: Page
     if isLarge {
-      page = LargeMemory.allocate(bytes: bytesOfPage).bindMemory(to: Bucket.self, capacity: pageBuckets)
+      page = spare ?? makeLargePage()
+      spare = nil
     } else {
       let buckets = min(capacity, pageBuckets)
       page = Page.allocate(capacity: buckets)
@@ -169,7 +173,21 @@ struct BucketTable: ~Copyable {
     }
     pages[position >> pageBits] = page
     pagesAllocated += 1
+    prepare()
     return page
+  }
+
+  /// Has the memory of the next page made ready, if this is a large table that will need one more.
+  mutating func prepare() {
+    guard isLarge, spare == nil, pagesAllocated < pagesCount else { return }
+    let page = makeLargePage()
+    LargeMemory.prepare(page, bytes: bytesOfPage)
+    spare = page
+  }
+
+  // SAFETY: mapped memory is zero, and so is an empty bucket.
+  private func makeLargePage() -> Page {
+    LargeMemory.allocate(bytes: bytesOfPage).bindMemory(to: Bucket.self, capacity: pageBuckets)
   }
 
   /// Frees the page of this position, whose buckets are all empty; it reads as empty from now on.

@@ -9,7 +9,8 @@ private import CMemory
 /// A page is brought to life 256 rows at a time. The first touch of memory is what costs (a fault for each 4 KiB), and a table
 /// grows all its columns in the same turn: whole pages would be dozens to hundreds of faults in one call.
 ///
-/// From ``largeRows`` on, pages come in runs that lie in ``LargeMemory``: then a fault is for 2 MiB at once, and rare.
+/// From ``largeRows`` on, pages come in runs that lie in ``LargeMemory``: then a fault is for 2 MiB at once, and rare. What the next
+/// rows will be in is made ready ahead, by another thread.
 ///
 /// Which rows are in use is not known here; that is what ``SlotAllocator`` is for. A row keeps its value until someone
 /// writes to it, also when it goes from one owner to the next.
@@ -116,6 +117,12 @@ extension Column {
     var pages: UnsafeMutablePointer<Page>
     var pagesRoom = 4
     var rows = 0
+    // SAFETY: the run that the last rows are in, which the directory owns, and the one that comes behind it, which this object owns
+    // until its first page is in the directory.
+    private var run: UnsafeMutableRawPointer?
+    private var nextRun: UnsafeMutableRawPointer?
+    /// How many bytes of `run` are ready, or are being made ready.
+    private var runBytesReady = 0
 
     var pagesCount: Int { (rows + pageRows - 1) >> pageBits }
 
@@ -130,6 +137,7 @@ extension Column {
       for page in stride(from: Self.pagesOfRun, to: pagesCount, by: Self.pagesOfRun) {
         LargeMemory.free(pages[page], bytes: Self.bytesOfRun)
       }
+      if let nextRun { LargeMemory.free(nextRun, bytes: Self.bytesOfRun) }
       pages.deallocate()
     }
 
@@ -139,6 +147,22 @@ extension Column {
       if inPage == 0 { addPage() }
       (pages[rows >> pageBits] + inPage).initialize(repeating: initial, count: stepRows)
       rows += stepRows
+      if rows > largeRows - Self.rowsAhead { prepareAhead() }
+    }
+
+    /// Has the memory made ready that the next rows will be in.
+    private func prepareAhead() {
+      if rows > largeRows, let run, runBytesReady < Self.bytesOfRun {
+        let used = rows % largeRows * MemoryLayout<Element>.stride
+        guard used + LargeMemory.pageBytes > runBytesReady else { return }
+        // SAFETY: runs have whole pages, so the next one begins and ends in it.
+        LargeMemory.prepare(run + runBytesReady, bytes: LargeMemory.pageBytes)
+        runBytesReady += LargeMemory.pageBytes
+      } else if nextRun == nil {
+        let run = LargeMemory.allocate(bytes: Self.bytesOfRun)
+        LargeMemory.prepare(run, bytes: LargeMemory.pageBytes)
+        nextRun = run
+      }
     }
 
     /// Adds a page without rows; the directory moves when it is full, the pages stay (I2).
@@ -154,6 +178,8 @@ extension Column {
       (pages + count).initialize(to: makePage(count))
     }
 
+    /// So many rows before the first run is needed, its beginning is made ready.
+    private static var rowsAhead: Int { 1 << 15 }
     private static var pagesOfRun: Int { largeRows >> pageBits }
     private static var bytesOfRun: Int { largeRows * MemoryLayout<Element>.stride }
 
@@ -162,7 +188,10 @@ extension Column {
       if number < Self.pagesOfRun { return .allocate(capacity: pageRows) }
       if number % Self.pagesOfRun != 0 { return pages[number - 1] + pageRows }
       // SAFETY: the run is aligned to 2 MiB and has room for all its rows, nobody else knows it, and the first page owns it.
-      return LargeMemory.allocate(bytes: Self.bytesOfRun).bindMemory(to: Element.self, capacity: largeRows)
+      let run = nextRun ?? LargeMemory.allocate(bytes: Self.bytesOfRun)
+      runBytesReady = nextRun == nil ? 0 : LargeMemory.pageBytes
+      (self.run, nextRun) = (run, nil)
+      return run.bindMemory(to: Element.self, capacity: largeRows)
     }
   }
 }

@@ -4,26 +4,30 @@
 /// so a miss costs no look at any row in nearly all cases.
 ///
 /// Growth is incremental. At 13 sixteenths full a table is begun that is larger by a half or a third, in turns, and both are
-/// searched while each change moves ``bucketsMovedPerChange`` buckets across. New memory comes a page at a time where entries
-/// arrive, old memory goes a page at a time where they have left. So no call touches more than a bounded number of entries,
-/// whatever the size. The table never shrinks: presence comes back tomorrow at the same hour.
+/// searched while each change moves ``bucketsMovedPerChange`` buckets across. What has its home behind the moved part goes to the
+/// previous table until moving comes to it, so the new table is filled from one end to the other: its memory comes a page at a time,
+/// each made ready while the one before it fills, and the previous table's goes at the same pace. So no call touches more than a
+/// bounded number of entries, or memory that the system has yet to give, whatever the size. The table never shrinks: presence comes
+/// back tomorrow at the same hour.
 ///
 /// The hash decides about speed only, never about truth. It should be keyed (`StableHash`) where the keys come from outside: who
 /// can choose collisions turns every search into a scan.
 ///
 /// - Invariant: I1. Every entry is in exactly one of the two tables, where a search for its hash finds it.
 /// - Invariant: I2. ``count`` is the number of entries of both tables, at most 13 sixteenths of the current one.
-/// - Invariant: I3. While it grows, new entries go only to the current table; the previous one loses its entries in the order of
-///   positions from `start`, an empty bucket, once around.
+/// - Invariant: I3. The previous table loses its entries in the order of positions from `start`, once around. What is new goes there
+///   only behind what has been moved, and never to `start`, which is empty.
 ///
 /// ### Isolation
 /// A plain value without a lock. `~Copyable`, since it owns its tables.
 package struct SlotIndex: ~Copyable {
   /// How many buckets one change moves while the index grows.
   ///
-  /// Four would be enough to be done before the next growth; with eight it is over half way, and searches look into one table
-  /// again.
-  package static let bucketsMovedPerChange = 8
+  /// Four would be enough to be done before the next growth. With sixteen the previous table, which takes new entries until moving
+  /// comes to them, gets one sixteenth fuller at most: 14 of 16, where a search for what is not there looks at 32 buckets.
+  package static let bucketsMovedPerChange = 16
+  /// So many entries before an index grows, the memory where the new table begins is made ready.
+  static let entriesAhead = 1 << 15
 
   /// The number of entries.
   package private(set) var count = 0
@@ -31,6 +35,8 @@ package struct SlotIndex: ~Copyable {
   private(set) var current = BucketTable(capacity: BucketTable.capacityMin)
   /// The table that entries are moved out of; of capacity 0 when the index does not grow.
   private(set) var previous = BucketTable(capacity: 0)
+  /// The table that the index is about to grow into; of capacity 0 when that is far.
+  private var upcoming = BucketTable(capacity: 0)
   /// The bucket of `previous` where moving began.
   ///
   /// It was empty and stays so: every search in `previous` ends there at last.
@@ -60,8 +66,8 @@ package struct SlotIndex: ~Copyable {
   /// How many buckets are still to be moved.
   package var bucketsToMove: Int { previous.capacity - moved }
 
-  /// The memory of both tables, in bytes.
-  package var bytesReserved: Int { current.bytesReserved + previous.bytesReserved }
+  /// The memory of all tables, in bytes.
+  package var bytesReserved: Int { current.bytesReserved + previous.bytesReserved + upcoming.bytesReserved }
 
   /// Finds the row with this hash for which `matches` holds.
   ///
@@ -102,14 +108,32 @@ package struct SlotIndex: ~Copyable {
   /// Adds a row.
   ///
   /// - Precondition: The row is not in the index, and no other row with the same key is.
-  /// - Complexity: O(1) expected; moves at most ``bucketsMovedPerChange`` buckets and allocates at most three pages.
+  /// - Complexity: O(1) expected; moves at most ``bucketsMovedPerChange`` buckets and allocates at most four pages.
   package mutating func insert(_ hash: UInt64, _ slot: Slot) {
     precondition(slot != .none, "no row cannot be indexed")
     let hash = Self.fold(hash)
-    if count == current.entriesMax { beginGrowing(at: current.room(for: hash)) }
+    switch current.entriesMax &- count {
+    case 0: beginGrowing(at: current.room(for: hash))
+    case Self.entriesAhead: prepareGrowth()
+    default: break
+    }
     moveSome()
-    current.write(BucketTable.Bucket(hash, slot), at: current.room(for: hash))
+    if isGrowing {
+      insertWhileGrowing(BucketTable.Bucket(hash, slot))
+    } else {
+      current.write(BucketTable.Bucket(hash, slot), at: current.room(for: hash))
+    }
     count += 1
+  }
+
+  @inline(never)
+  private mutating func insertWhileGrowing(_ bucket: BucketTable.Bucket) {
+    if previous.distance(from: start, to: previous.home(of: bucket.hash)) >= moved {
+      let position = previous.room(for: bucket.hash)
+      // Searches in `previous` end at the bucket where moving began.
+      if position != start { return previous.write(bucket, at: position) }
+    }
+    current.write(bucket, at: current.room(for: bucket.hash))
   }
 
   /// Removes a row; `hash` is the one it was inserted with.
@@ -145,15 +169,23 @@ package struct SlotIndex: ~Copyable {
     return previous.position(start, plus: max(fromStart, moved))
   }
 
+  /// Makes ready where the next table will begin.
+  @inline(never)
+  private mutating func prepareGrowth() {
+    guard upcoming.capacity != current.nextCapacity else { return }
+    upcoming = BucketTable(capacity: current.nextCapacity)
+    upcoming.prepare()
+  }
+
   /// Begins a table of the next size.
   ///
   /// - Parameter start: Any empty bucket of the current table.
   @inline(never)
   private mutating func beginGrowing(at start: Int) {
-    // A table of n grows at 13/16 n entries to 4/3 n at least, so the next growth is n/4 changes away, and moving takes n/8.
+    // A table of n grows at 13/16 n entries to 4/3 n at least, so the next growth is n/4 changes away, and moving takes n/16.
     precondition(!isGrowing, "an index grows again before it has finished growing")
-    let larger = BucketTable(capacity: current.nextCapacity)
-    previous = exchange(&current, with: larger)
+    prepareGrowth()
+    previous = exchange(&current, with: exchange(&upcoming, with: BucketTable(capacity: 0)))
     self.start = start
     moved = 0
   }
