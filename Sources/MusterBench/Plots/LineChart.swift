@@ -51,8 +51,8 @@ package struct LineChart: Sendable {
     self.mark = mark
   }
 
-  private static let (width, height) = (820.0, 470.0)
-  private static let (left, right, top, bottom) = (86.0, 190.0, 66.0, 66.0)
+  private static let (width, height) = (900.0, 470.0)
+  private static let (left, right, top, bottom) = (86.0, 270.0, 66.0, 66.0)
 
   /// The chart as a file.
   package var svg: String {
