@@ -12,9 +12,10 @@ struct ServerPlan: Sendable {
   var runner: [String] = []
   /// Settings by name.
   var settings: [String: String] = [
-    // A load from few connections is wanted here, and expiry is not.
+    // A load from few connections is wanted here, and expiry is not; neither is a login that ends the user's oldest session, since
+    // in a long drill each client leaves many behind.
     "requests_per_second": "1000000", "requests_burst": "1000000", "session_idle_ttl": "30d", "resume_window": "300s",
-    "away_after": "24h",
+    "away_after": "24h", "sessions_per_user_max": "10000",
   ]
   var environment: [String: String] = [:]
   /// How long it may take to become ready.
