@@ -38,11 +38,13 @@ extension Shift {
   private func reconnect() throws(DrillError) {
     guard let session = pick(connected), let entry = worker.ledger[session: session] else { return }
     _ = takeConnection(session)
+    maybeTwiceConnected.insert(session)
     try resume(entry)
   }
 
   private func sayGoodbye(logout: Bool) throws(DrillError) {
-    guard let session = pick(connected), let connection = takeConnection(session) else { return }
+    let leaving = logout ? connected : connected.filter { !maybeTwiceConnected.contains($0) }
+    guard let session = pick(leaving), let connection = takeConnection(session) else { return }
     let phase: Phase = logout ? .ended : .dormant
     let ticket = nextTicket()
     update { $0.ledger.update(session) { $0.phase.send(phase, ticket) } }

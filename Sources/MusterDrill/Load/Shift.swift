@@ -16,6 +16,10 @@ final class Shift {
   let admin: HTTPClient
   /// By session.
   private var connections: [String: PresenceClient] = [:]
+  /// Sessions that came back while the server may not have noticed yet that their old socket is gone.
+  ///
+  /// What they say goodbye with is then not their last connection, and they stay present, as they should.
+  var maybeTwiceConnected: Set<String> = []
   private var number: Int64 = 0
 
   init(_ worker: Worker, public: SocketAddress, admin: SocketAddress, gate: LoadGate) {
