@@ -5,8 +5,8 @@ struct FullDisk {
   private let arena: Arena
   /// Small, so that the room that the log has taken in advance is used up soon.
   private static let segmentBytes = 32 << 20
-  /// Room for two preallocated segments and a snapshot, and not much more.
-  private static let megabytes = 112
+  /// Room for the two segments that are there when it fills up, and for three more when there is room again.
+  private static let megabytes = 176
 
   init(_ arena: Arena) {
     self.arena = arena
@@ -50,6 +50,8 @@ struct FullDisk {
     try checkReads(workers, on: server)
     let ballast = "\(disk)/ballast"
     try FileTree.remove(ballast)
+    // Little, so that what waits for room does not use it up.
+    setFiller(1, &workers)
     let waited = try waitForRoom(&workers, server)
     setFiller(0, &workers)
     try arena.load(&workers, on: server) { gate throws(DrillError) in
@@ -119,10 +121,16 @@ struct FullDisk {
   /// How long it takes until a change is acknowledged again.
   private func waitForRoom(_ workers: inout [Worker], _ server: ServerProcess) throws(DrillError) -> Duration {
     let begin = Moment.now()
+    let admin = HTTPClient(server.adminAddress)
     try arena.load(&workers, on: server) { gate throws(DrillError) in
+      let deadline = begin.advanced(by: .seconds(60))
+      // What changes nothing is acknowledged with a full disk too, so the log itself is asked first.
+      while try admin.request("GET", "/v1/stats").body["storage"]["status"].string != "accepting", !StopWish.isRaised {
+        if deadline.hasPassed { throw .server("60 s after there is room again, the log takes nothing") }
+        arena.wait(until: .after(.milliseconds(20)), gate, "waiting for the server to notice the room")
+      }
       // The sessions that come back count too, so it takes more than their number.
       let resumed = gate.acknowledgedCount
-      let deadline = begin.advanced(by: .seconds(60))
       while gate.acknowledgedCount <= resumed + 8, !StopWish.isRaised {
         if deadline.hasPassed { throw .server("60 s after there is room again, no change is acknowledged") }
         arena.wait(until: .after(.milliseconds(20)), gate, "waiting for the server to notice the room")

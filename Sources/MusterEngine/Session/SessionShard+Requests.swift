@@ -94,8 +94,9 @@ extension SessionShard {
 
   private func bye(_ session: Slot, _ connection: ConnectionID, _ id: RequestID, logout: Bool, grace: UInt32) {
     let isHTTP = connection.shard == context.placement.desk
+    // A goodbye is acknowledged when it is kept. One with a grace is kept by its timer, which tries until the log takes it.
+    guard isAccepting || !logout && grace > 0 else { return reply(.refused(.notAccepting), to: connection, id) }
     if logout {
-      guard isAccepting else { return reply(.refused(.notAccepting), to: connection, id) }
       if !isHTTP { _ = state.detach(session, connection, lastHeard: now.tick, grace: 0, reason: .left, at: now) }
       commit([.ended(state.sessions.rows[session].id, .left)])
     } else if !isHTTP {

@@ -19,7 +19,7 @@ struct FullLogTests {
     for request in [
       Request.status(StatusChange(status: .away)), .join(.named("room:2"), meta: .empty, list: 1), .leave(room),
       .update(room, patch: Payload(text: "{\"a\":1}")), .data(patch: Payload(text: "{\"a\":1}"), ifVersion: nil),
-      .bye(logout: true, graceMilliseconds: 0),
+      .bye(logout: true, graceMilliseconds: 0), .bye(logout: false, graceMilliseconds: 0),
     ] {
       #expect(client.ask(request)?.code == .unavailable)
     }
