@@ -61,11 +61,7 @@ struct BenchCompare: ParsableCommand {
   }
 
   func validate() throws {
-    do {
-      try plan.validate()
-    } catch {
-      throw ValidationError(error.description)
-    }
+    try asUsage(plan.validate)
   }
 
   func run() throws {
@@ -116,11 +112,7 @@ struct BenchScale: ParsableCommand {
   }
 
   func validate() throws {
-    do {
-      try plan.validate()
-    } catch {
-      throw ValidationError(error.description)
-    }
+    try asUsage(plan.validate)
   }
 
   func run() throws {

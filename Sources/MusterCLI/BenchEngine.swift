@@ -29,11 +29,7 @@ struct BenchEngine: ParsableCommand {
   }
 
   func validate() throws {
-    do {
-      try plan.validate()
-    } catch {
-      throw ValidationError(error.description)
-    }
+    try asUsage(plan.validate)
   }
 
   func run() throws {

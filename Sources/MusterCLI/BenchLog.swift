@@ -49,11 +49,7 @@ struct BenchLog: ParsableCommand {
   }
 
   func validate() throws {
-    do {
-      try plan.validate()
-    } catch {
-      throw ValidationError(error.description)
-    }
+    try asUsage(plan.validate)
   }
 
   func run() throws {

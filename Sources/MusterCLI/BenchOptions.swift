@@ -91,11 +91,7 @@ struct BenchOptions: ParsableArguments {
   ///
   /// - Throws: What shows the usage and ends the process with 64.
   func check(_ load: some Load) throws {
-    do {
-      try load.check()
-    } catch {
-      throw ValidationError(error.description)
-    }
+    try asUsage(load.check)
   }
 
   /// Runs a load and writes its report to stdout.
@@ -130,4 +126,13 @@ struct BenchTimes: ParsableArguments {
 
   @Option(help: "How long it is measured.")
   var duration = SpanArgument(.seconds(10))
+}
+
+/// Makes bad usage of what a check finds: the sentence, the usage, exit code 64.
+func asUsage<Failure: Error & CustomStringConvertible>(_ check: () throws(Failure) -> Void) throws {
+  do {
+    try check()
+  } catch {
+    throw ValidationError(error.description)
+  }
 }

@@ -51,11 +51,7 @@ struct BenchRecover: AsyncParsableCommand {
   }
 
   func validate() throws {
-    do {
-      try plan.validate()
-    } catch {
-      throw ValidationError(error.description)
-    }
+    try asUsage(plan.validate)
   }
 
   func run() async throws {

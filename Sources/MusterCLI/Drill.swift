@@ -99,11 +99,7 @@ struct DrillCommand: ParsableCommand {
       }
       drill.serverSettings[String(setting[..<mark])] = String(setting[setting.index(after: mark)...])
     }
-    do {
-      try drill.check()
-    } catch {
-      throw ValidationError(error.description)
-    }
+    try asUsage(drill.check)
     return drill
   }
 

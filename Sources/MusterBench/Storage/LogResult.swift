@@ -1,7 +1,5 @@
-import MusterJSON
-
 /// What durability was found to cost.
-package struct LogResult: Sendable {
+package struct LogResult: StorageResult {
   package private(set) var table = FigureTable(LogResult.figures)
   package let fileSystem: FileSystemFacts
   /// What went wrong, in sentences.
@@ -88,30 +86,11 @@ package struct LogResult: Sendable {
     text += "waiting for the disk is not.\nThe clock has both. The generator has a core of its own.\n\n"
     text += table.markdown(rows: .subjects)
     text += "\n## Budgets\n\n" + FigureBudget.markdown(budgets)
-    if !plots.isEmpty { text += "\n## Plots\n\n" + plots.map { "![\($0)](\($0))\n" }.joined() }
-    if !notes.isEmpty { text += "\n## Notes\n\n" + notes.map { "- \($0)\n" }.joined() }
-    if !troubles.isEmpty { text += "\n## What went wrong\n\n" + troubles.map { "- \($0)\n" }.joined() }
-    return text
+    return text + closing(plots: plots)
   }
 
   /// The result as one JSON object with every raw value.
-  package func json(_ facts: RunFacts) -> String {
-    var writer = JSONWriter(capacity: 16 << 10)
-    writer.beginObject()
-    facts.write(into: &writer)
-    writer.pair("directory", string: fileSystem.text)
-    if let redisVersion { writer.pair("redis", string: redisVersion) }
-    writer.key("results")
-    table.write(into: &writer)
-    for (key, sentences) in [("notes", notes), ("troubles", troubles)] {
-      writer.key(Array(key.utf8))
-      writer.beginArray()
-      for sentence in sentences { writer.string(sentence) }
-      writer.endArray()
-    }
-    writer.endObject()
-    return String(decoding: writer.copyBytes(), as: UTF8.self)
-  }
+  package func json(_ facts: RunFacts) -> String { json(facts) { _ in } }
 
   /// How throughput and cost change with the number of clients; nothing for a single number.
   package func plots() -> [ComparisonResult.Plot] {
@@ -123,13 +102,7 @@ package struct LogResult: Sendable {
       var lines: [LineChart.Series] = []
       for peer in [Peer.muster, .redis] {
         for mode in LogComparison.Mode.allCases {
-          let prefix = "\(peer.rawValue)_\(mode.rawValue)_"
-          let points = table.subjects.compactMap { subject -> LineChart.Point? in
-            guard subject.key.hasPrefix(prefix), let clients = Double(subject.key.dropFirst(prefix.count)),
-              let spread = table.spread(key, of: subject)
-            else { return nil }
-            return .init(x: clients, y: spread.median, low: spread.min, high: spread.max)
-          }
+          let points = table.points(key, prefix: "\(peer.rawValue)_\(mode.rawValue)_")
           if !points.isEmpty { lines.append(.init(name: mode.label(peer), points: points)) }
         }
       }

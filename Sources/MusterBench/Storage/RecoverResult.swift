@@ -1,7 +1,7 @@
 import MusterJSON
 
 /// What was found out about snapshots and recovery, size by size.
-package struct RecoverResult: Sendable {
+package struct RecoverResult: StorageResult {
   package var table = FigureTable(RecoverResult.figures)
   package let fileSystem: FileSystemFacts
   package let dataBytes: Int
@@ -97,31 +97,11 @@ package struct RecoverResult: Sendable {
     text += table.markdown(rows: .figures)
     let budgets = budgets
     if !budgets.isEmpty { text += "\n## Budgets\n\n" + FigureBudget.markdown(budgets) }
-    if !plots.isEmpty { text += "\n## Plots\n\n" + plots.map { "![\($0)](\($0))\n" }.joined() }
-    if !notes.isEmpty { text += "\n## Notes\n\n" + notes.map { "- \($0)\n" }.joined() }
-    if !troubles.isEmpty { text += "\n## What went wrong\n\n" + troubles.map { "- \($0)\n" }.joined() }
-    return text
+    return text + closing(plots: plots)
   }
 
   /// The result as one JSON object with every raw value.
-  package func json(_ facts: RunFacts) -> String {
-    var writer = JSONWriter(capacity: 16 << 10)
-    writer.beginObject()
-    facts.write(into: &writer)
-    writer.pair("directory", string: fileSystem.text)
-    writer.pair("data_bytes", integer: dataBytes)
-    if let redisVersion { writer.pair("redis", string: redisVersion) }
-    writer.key("results")
-    table.write(into: &writer)
-    for (key, sentences) in [("notes", notes), ("troubles", troubles)] {
-      writer.key(Array(key.utf8))
-      writer.beginArray()
-      for sentence in sentences { writer.string(sentence) }
-      writer.endArray()
-    }
-    writer.endObject()
-    return String(decoding: writer.copyBytes(), as: UTF8.self)
-  }
+  package func json(_ facts: RunFacts) -> String { json(facts) { $0.pair("data_bytes", integer: dataBytes) } }
 
   /// How snapshot and recovery grow with the number of sessions; nothing for a single size.
   package func plots() -> [ComparisonResult.Plot] {
@@ -132,12 +112,7 @@ package struct RecoverResult: Sendable {
     ]
     return questions.compactMap { name, title, key in
       let lines = [("Muster", "muster_"), ("Redis", "redis_")].compactMap { server, prefix -> LineChart.Series? in
-        let points = table.subjects.compactMap { subject -> LineChart.Point? in
-          guard subject.key.hasPrefix(prefix), let size = Double(subject.key.dropFirst(prefix.count)),
-            let spread = table.spread(key, of: subject)
-          else { return nil }
-          return .init(x: size, y: spread.median, low: spread.min, high: spread.max)
-        }
+        let points = table.points(key, prefix: prefix)
         return points.isEmpty ? nil : .init(name: server, points: points)
       }
       guard lines.contains(where: { $0.points.count > 1 }) else { return nil }

@@ -77,11 +77,7 @@ final class Shift {
         for _ in 0..<Int.random(in: 1...worker.style.pipelined, using: &worker.random) {
           guard let entry = worker.ledger[session: session] else { continue }
           number += 1
-          var step = worker.planStep(for: entry, number: number)
-          // After many answers of `unavailable` too much data may be there; a status has the last word whatever was before it.
-          if case .data = step, entry.data.possible.count >= 16 {
-            step = .status(ShownStatus(status: "online", text: "drill \(number)"))
-          }
+          let step = worker.planStep(for: entry, number: number)
           let ticket = worker.ledger.nextTicket()
           worker.ledger.send(step, of: session, ticket)
           flights[flights.count - 1].requests.append(InFlight(id: -1, ticket: ticket, step: step))

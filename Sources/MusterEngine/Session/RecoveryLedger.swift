@@ -48,8 +48,6 @@ struct RecoveryLedger: ~Copyable {
   var links: [UInt64] = []
   /// The hashes of the users of a page: for the index, and what places them.
   var hashes: [(index: UInt64, placement: UInt16)] = []
-  /// What was read ahead; of no meaning.
-  var glanced: UInt64 = 0
   /// The sessions of the user that is being loaded.
   var sessions: [Slot] = []
 

@@ -18,7 +18,7 @@ extension SessionState {
       header = try ledger.columns.unpack(page)
     } catch { throw .page(error) }
     ledger.beginPage(through: header.through)
-    readAhead(header, &ledger)
+    askAhead(header, &ledger)
     var cursor = PageCursor()
     var loaded = 0
     for row in 0..<header.users {
@@ -45,13 +45,12 @@ extension SessionState {
     users.reserve(count)
   }
 
-  /// Hashes the ids of a page, and reads where in the indexes they belong.
+  /// Hashes the ids of a page, and asks for the places in the indexes where they belong.
   ///
   /// Users and sessions come in no order that memory likes. One after another each would wait for it four times; all of a page
   /// together share the waits.
-  private mutating func readAhead(_ header: PageHeader, _ ledger: inout RecoveryLedger) {
+  private func askAhead(_ header: PageHeader, _ ledger: inout RecoveryLedger) {
     ledger.hashes.removeAll(keepingCapacity: true)
-    var glanced: UInt64 = 0
     var offset = 0
     for row in 0..<header.users {
       let length = Int(ledger.columns[.userIDBytes][row])
@@ -60,14 +59,13 @@ extension SessionState {
       offset += length
       let hash = StableHash.hash(id, key: users.key)
       ledger.hashes.append((hash, UserID.placement(of: id)))
-      glanced ^= users.index.glance(hash)
+      users.index.prefetch(SlotIndex.fold(hash))
     }
     for row in 0..<header.sessions {
       let id = SessionID(
         high: UInt64(bitPattern: ledger.columns[.sessionHigh][row]), low: UInt64(bitPattern: ledger.columns[.sessionLow][row]))
-      glanced ^= sessions.index.glance(SessionTable.hash(id))
+      sessions.index.prefetch(SlotIndex.fold(SessionTable.hash(id)))
     }
-    ledger.glanced ^= glanced
   }
 
   /// Lets go of what an older page said of a user; `false` when what is known is as new.

@@ -3,16 +3,6 @@ import MusterModel
 // Loading reads and writes these tables for millions of rows in a row. Whatever borrows a table is inlined here: a call would
 // copy the value, as calls that borrow a large noncopyable value do (Swift 6.3).
 
-extension SlotIndex {
-  /// Reads the bucket where the search for a hash begins.
-  ///
-  /// Of no meaning. Done for many hashes in a row the waits for main memory overlap, and what follows finds its buckets near.
-  @inline(__always)
-  func glance(_ hash: UInt64) -> UInt64 {
-    current[current.home(of: Self.fold(hash))].rawValue
-  }
-}
-
 extension SessionTable {
   /// Makes room for so many sessions more, while there are none.
   mutating func reserve(_ sessions: Int) {
