@@ -228,6 +228,7 @@ struct RowTable<Row>: ~Copyable {
   private(set) var slots: SlotAllocator
   private var rows: Column<Row>
   private let blank: Row
+  private let pinned = Pinned()
 
   init(repeating blank: Row, rowsMax: Int) {
     slots = SlotAllocator(rowsMax: rowsMax)

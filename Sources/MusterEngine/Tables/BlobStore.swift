@@ -33,6 +33,7 @@ package struct BlobStore: ~Copyable {
   /// For each class the first slab that has room.
   // SAFETY: one initialised slot for each class, owned by this value alone and freed in `deinit`.
   let roomy: UnsafeMutablePointer<Slot>
+  private let pinned = Pinned()
 
   /// A store without slabs.
   package init() {

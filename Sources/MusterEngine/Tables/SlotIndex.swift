@@ -43,6 +43,7 @@ package struct SlotIndex: ~Copyable {
   private(set) var start = 0
   /// How many buckets of `previous` have been moved, from `start` on.
   private(set) var moved = 0
+  private let pinned = Pinned()
 
   /// An index without entries; its first page comes with the first entry.
   package init() {}

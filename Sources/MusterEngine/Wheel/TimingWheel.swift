@@ -50,6 +50,7 @@ package struct TimingWheel: ~Copyable {
   // SAFETY: 16 initialised words, owned by this wheel alone and freed in `deinit`. Inside of the struct they would be copied
   // whenever a method looks at them.
   let occupied: UnsafeMutablePointer<UInt64>
+  private let pinned = Pinned()
 
   /// A wheel without handles whose hand stands at `now`.
   package init(now: Tick) {
