@@ -38,23 +38,15 @@ static inline void *muster_map_large(unsigned long bytes) {
   return mapped + before;
 }
 
-// Has the system give memory to a range before anybody touches it. No byte changes, and nothing happens to what is not mapped.
-//
-// Without effect where the system cannot: Linux before 5.14, and everything else.
-static inline void muster_populate(void *address, unsigned long bytes) {
+// Gives the memory of a range of whole pages back and keeps the addresses: it reads as zero from now on.
+static inline void muster_release(void *address, unsigned long bytes) {
 #if defined(__linux__)
   int madvise(void *address, unsigned long bytes, int advice);
-  madvise(address, bytes, 23 /* MADV_POPULATE_WRITE */);
+  madvise(address, bytes, 4 /* MADV_DONTNEED */);
 #else
-  (void)address;
-  (void)bytes;
+  void *mmap(void *address, unsigned long bytes, int protection, int flags, int file, long offset);
+  mmap(address, bytes, 0x1 | 0x2, 0x0002 | 0x1000 | 0x0010 /* MAP_FIXED */, -1, 0);
 #endif
-}
-
-// Gives back what `muster_map_large` has mapped.
-static inline void muster_unmap_large(void *address, unsigned long bytes) {
-  int munmap(void *address, unsigned long bytes);
-  munmap(address, bytes);
 }
 
 #endif

@@ -48,7 +48,7 @@ package struct EngineConfiguration: Sendable {
   /// Messages on the way from one plane to another; above it a plane refuses new requests with `overloaded`.
   package var mailboxMessagesMax = 1 << 16
   /// How many timers one turn fires before it lets others run.
-  package var timersPerTurnMax = 512
+  package var timersPerTurnMax = 256
 
   // Channels.
   package var defaultNamespace = NamespaceSettings()

@@ -30,26 +30,8 @@ package final class LoopbackExecutor: PlaneExecutor {
   private let thread = Atomic<UInt>(0)
 
   package init() {
-    #if canImport(Darwin)
-      var thread: pthread_t?
-    #else
-      var thread = pthread_t()
-    #endif
-    // SAFETY: the context is this executor, retained once for the thread, which takes the reference over as its first act.
-    let context = Unmanaged.passRetained(self).toOpaque()
-    let result = pthread_create(
-      &thread, nil,
-      { context in
-        if let context { Unmanaged<LoopbackExecutor>.fromOpaque(context).takeRetainedValue().run() }
-        return nil
-      }, context)
-    precondition(result == 0, "a thread could not be made: error \(result)")
-    // Nobody waits for its end, so it has to let go of itself.
-    #if canImport(Darwin)
-      if let thread { pthread_detach(thread) }
-    #else
-      pthread_detach(thread)
-    #endif
+    // Nobody waits for its end.
+    precondition(DetachedThread.begin { self.run() }, "a thread could not be made")
   }
 
   package func start(turn: @escaping @Sendable () -> Void) {

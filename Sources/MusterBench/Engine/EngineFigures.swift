@@ -22,6 +22,12 @@ package enum EngineFigure: String, Sendable, CaseIterable {
   /// The longest slice of opens, which may have grown every table.
   case opensCPU = "longest_opens_cpu_us"
   case opensWall = "longest_opens_us"
+  /// Slices of either kind that took more than 2 ms by the wall, in each second of them.
+  case longSlices = "slices_above_2ms_per_s"
+  /// The same, and the longest, of a loop that does nothing but read the clocks: what the machine does by itself.
+  case longPauses = "pauses_above_2ms_per_s"
+  case pauseCPU = "longest_pause_cpu_us"
+  case pauseWall = "longest_pause_us"
 
   /// What it is, with its unit.
   package var title: String {
@@ -38,6 +44,10 @@ package enum EngineFigure: String, Sendable, CaseIterable {
     case .sliceWall: "the same by the wall, µs"
     case .opensCPU: "longest slice of \(EngineLoad.batch) opens, µs of CPU"
     case .opensWall: "the same by the wall, µs"
+    case .longSlices: "slices above 2 ms by the wall, in each second of them"
+    case .longPauses: "stretches above 2 ms of a loop that only reads the clocks, in each second"
+    case .pauseCPU: "longest of that loop, µs of CPU"
+    case .pauseWall: "the same by the wall, µs"
     }
   }
 
@@ -47,8 +57,24 @@ package enum EngineFigure: String, Sendable, CaseIterable {
     case .beatBySlot: 25
     case .beatByID: 100
     case .privateBytes: 96
-    case .sliceCPU, .opensCPU: 2_000
     default: nil
+    }
+  }
+}
+
+/// Work that is cut into slices, so that none of them holds up a turn.
+package enum SliceKind: String, Sendable, CaseIterable {
+  case timers = "timers"
+  case opens = "opens"
+
+  /// The most CPU time that the work of one slice may take, in microseconds.
+  package static let budget = 2_000.0
+
+  /// What one slice is.
+  package var title: String {
+    switch self {
+    case .timers: "\(EngineLoad.timersPerSlice) timers"
+    case .opens: "\(EngineLoad.batch) opens"
     }
   }
 }
@@ -58,10 +84,13 @@ package struct EngineFigures: Sendable, Hashable {
   /// How many sessions there were.
   package var sessions: Int
   package var values: [EngineFigure: Double]
+  /// The CPU time of each slice, in nanoseconds, in the order of the work, which is the same in every round.
+  package var slices: [SliceKind: [UInt32]]
 
-  package init(sessions: Int, values: [EngineFigure: Double]) {
+  package init(sessions: Int, values: [EngineFigure: Double], slices: [SliceKind: [UInt32]] = [:]) {
     self.sessions = sessions
     self.values = values
+    self.slices = slices
   }
 }
 

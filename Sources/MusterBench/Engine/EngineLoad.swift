@@ -14,6 +14,8 @@ package struct EngineLoad: ~Copyable {
   package static let timersPerSlice = EngineConfiguration().timersPerTurnMax
   /// How many heartbeats are in a batch, and opens in a slice.
   package static let batch = 64
+  /// How long the machine's own pauses are watched at most, in nanoseconds; otherwise as long as slices took.
+  private static let idlingMax: UInt64 = 10_000_000_000
   static let start = WallTime(milliseconds: 1_700_000_000_000)
 
   let configuration: EngineConfiguration
@@ -63,7 +65,14 @@ package struct EngineLoad: ~Copyable {
     values[.sliceWall] = Double(slices.longestWallNanoseconds) / 1e3
     values[.opensCPU] = Double(opens.longestCPUNanoseconds) / 1e3
     values[.opensWall] = Double(opens.longestWallNanoseconds) / 1e3
-    return EngineFigures(sessions: sessions, values: values)
+    let each: [SliceKind: [UInt32]] = [.timers: slices.each, .opens: opens.each]
+    slices.add(opens)
+    let pauses = Stretches.ofIdling(nanoseconds: min(slices.wallNanoseconds, Self.idlingMax))
+    values[.longSlices] = slices.longPerSecond
+    values[.longPauses] = pauses.longPerSecond
+    values[.pauseCPU] = Double(pauses.longestCPUNanoseconds) / 1e3
+    values[.pauseWall] = Double(pauses.longestWallNanoseconds) / 1e3
+    return EngineFigures(sessions: sessions, values: values, slices: each)
   }
 
   // MARK: Steps

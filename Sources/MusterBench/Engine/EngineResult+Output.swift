@@ -5,10 +5,12 @@ extension EngineResult {
   package func markdown(_ facts: RunFacts, plots: [String] = []) -> String {
     var text = facts.markdown
     text += "\nMedians of \(rounds). Costs are CPU time of the one thread that runs, without sockets, actors or a log.\n"
-    text += "How long a slice takes is said by the wall as well, where a busy machine shows.\n\n"
+    text += "How long a slice takes is said by the wall as well, where a busy machine shows, and so does a guest's host:\n"
+    text += "beside it stands what happens to a loop that only reads the clocks.\n\n"
     text += table { figure, sessions in
       spread(figure, at: sessions).flatMap { Report.Value.fixed($0.median, digits: 1) } ?? "–"
     }
+    text += "\n## Slices\n\n" + slicesTable
     if !verdicts.isEmpty {
       text += "\n## Budgets\n\n| what | at most | median | kept |\n| --- | ---: | ---: | --- |\n"
       for verdict in verdicts {
@@ -41,6 +43,23 @@ extension EngineResult {
       lines.append("| \(figure.title) | " + sizes.map { cell(figure, $0) }.joined(separator: " | ") + " |")
     }
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  private var slicesTable: String {
+    var text = "Rounds do the same work, slice by slice. What the machine adds comes at another slice in each round, so the\n"
+    text += "longest slice is given twice: as it came, and with each slice at its quickest of all rounds, which is what the\n"
+    text += "work itself takes.\n\n"
+    text += "| sessions | a slice is | longest, µs of CPU | each at its quickest, µs of CPU |\n| ---: | --- | ---: | ---: |\n"
+    for sessions in sizes {
+      for kind in SliceKind.allCases {
+        guard let longest = longestSlice(kind, at: sessions),
+          let came = spread(kind == .timers ? .sliceCPU : .opensCPU, at: sessions)
+        else { continue }
+        let label = ChartScale.label(Double(sessions))
+        text += "| \(label) | \(kind.title) | \(number(came.median)) | \(number(longest)) |\n"
+      }
+    }
+    return text
   }
 
   private var latenessTable: String {
@@ -79,6 +98,11 @@ extension EngineResult {
         guard let measured = values[sessions]?[figure] else { continue }
         writer.key(Array(figure.rawValue.utf8))
         write(measured, into: &writer)
+      }
+      for kind in SliceKind.allCases {
+        guard let longest = longestSlice(kind, at: sessions) else { continue }
+        writer.key(Array("longest_\(kind.rawValue)_at_quickest_us".utf8))
+        writer.number(longest, digits: 1)
       }
       writer.endObject()
     }

@@ -10,7 +10,7 @@ private import CMemory
 /// would be not half full after each growth.
 ///
 /// The table is cut into pages that are allocated when the first entry comes into them, and can be freed one by one: neither
-/// making nor ending a table of any size takes long. Those of large tables are in ``LargeMemory``.
+/// making nor ending a table of any size takes long. Those of large tables are ``LargePages``.
 ///
 /// - Invariant: I1. An entry lies at its home or behind it, and no bucket between is empty, except buckets already emptied by
 ///   moving (see ``SlotIndex``).
@@ -61,8 +61,6 @@ struct BucketTable: ~Copyable {
   private let pagesCount: Int
   // SAFETY: the directory and its pages are owned by this value alone and freed in `deinit`.
   private let pages: UnsafeMutablePointer<Page?>
-  // SAFETY: owned like the pages of the directory, and freed in `deinit` unless it has become one of them.
-  private var spare: Page?
 
   /// A table of empty buckets.
   ///
@@ -78,6 +76,8 @@ struct BucketTable: ~Copyable {
     pagesCount = (capacity + 1 << pageBits - 1) >> pageBits
     pages = .allocate(capacity: pagesCount)
     pages.initialize(repeating: nil, count: pagesCount)
+    // The table after this one takes its first page in the middle of somebody's turn.
+    if capacity >= Self.capacityLarge / 2 { LargePages.shared.warm() }
   }
 
   deinit {
@@ -85,7 +85,6 @@ struct BucketTable: ~Copyable {
     // leaves nil. Buckets are trivial.
     for page in 0..<pagesCount { freePage(number: page) }
     pages.deallocate()
-    if let spare { LargeMemory.free(spare, bytes: bytesOfPage) }
   }
 
   /// The capacity of the next larger table.
@@ -117,7 +116,7 @@ struct BucketTable: ~Copyable {
 
   /// The memory of the table, in bytes.
   var bytesReserved: Int {
-    (pagesAllocated + (spare == nil ? 0 : 1)) * bytesOfPage + pagesCount * MemoryLayout<Page?>.stride
+    pagesAllocated * bytesOfPage + pagesCount * MemoryLayout<Page?>.stride
   }
 
   /// Where the search for a hash begins.
@@ -158,14 +157,13 @@ struct BucketTable: ~Copyable {
   private var isLarge: Bool { capacity >= Self.capacityLarge }
   private var bytesOfPage: Int { min(capacity, pageBuckets) * MemoryLayout<Bucket>.stride }
 
-  // SAFETY: the page is initialised in full before it comes into the directory, which owns it: mapped memory is zero, and so is an
+  // SAFETY: the page is initialised in full before it comes into the directory, which owns it: a large page is zero, and so is an
   // empty bucket.
   @inline(never)
   private mutating func makePage(at position: Int) -> UnsafeMutablePointer<Bucket> {
     let page: Page
     if isLarge {
-      page = spare ?? makeLargePage()
-      spare = nil
+      page = LargePages.shared.take().bindMemory(to: Bucket.self, capacity: pageBuckets)
     } else {
       let buckets = min(capacity, pageBuckets)
       page = Page.allocate(capacity: buckets)
@@ -173,21 +171,7 @@ struct BucketTable: ~Copyable {
     }
     pages[position >> pageBits] = page
     pagesAllocated += 1
-    prepare()
     return page
-  }
-
-  /// Has the memory of the next page made ready, if this is a large table that will need one more.
-  mutating func prepare() {
-    guard isLarge, spare == nil, pagesAllocated < pagesCount else { return }
-    let page = makeLargePage()
-    LargeMemory.prepare(page, bytes: bytesOfPage)
-    spare = page
-  }
-
-  // SAFETY: mapped memory is zero, and so is an empty bucket.
-  private func makeLargePage() -> Page {
-    LargeMemory.allocate(bytes: bytesOfPage).bindMemory(to: Bucket.self, capacity: pageBuckets)
   }
 
   /// Frees the page of this position, whose buckets are all empty; it reads as empty from now on.
@@ -201,7 +185,7 @@ struct BucketTable: ~Copyable {
     // SAFETY: the page is owned by the directory alone, and the directory forgets it.
     guard let page = pages[number] else { return }
     if isLarge {
-      LargeMemory.free(page, bytes: bytesOfPage)
+      LargePages.shared.give(page)
     } else {
       page.deallocate()
     }

@@ -3,14 +3,13 @@ private import CMemory
 /// One column of a table: the same field of every row, in pages that never move.
 ///
 /// A table of ten million rows must not be copied to hold one row more, and a heartbeat must reach its field without a
-/// retain, a copy or a hash. So rows live in pages of 4,096, and growth adds to the last page or begins another. Only the
-/// directory of pages is ever copied: 8 bytes for each page, 20 KB at ten million rows.
+/// retain, a copy or a hash. So rows live in pages of 2,048, and growth adds to the last page or begins another. Only the
+/// directory of pages is ever copied: 8 bytes for each page, 40 KB at ten million rows.
 ///
 /// A page is brought to life 256 rows at a time. The first touch of memory is what costs (a fault for each 4 KiB), and a table
 /// grows all its columns in the same turn: whole pages would be dozens to hundreds of faults in one call.
 ///
-/// From ``largeRows`` on, pages come in runs that lie in ``LargeMemory``: then a fault is for 2 MiB at once, and rare. What the next
-/// rows will be in is made ready ahead, by another thread.
+/// From ``largeRows`` on, as many pages as fit share one of ``LargePages``, which has been touched ahead, by another thread.
 ///
 /// Which rows are in use is not known here; that is what ``SlotAllocator`` is for. A row keeps its value until someone
 /// writes to it, also when it goes from one owner to the next.
@@ -25,8 +24,8 @@ package struct Column<Element>: ~Copyable {
   @inlinable @inline(__always) package static var pageRows: Int { 1 << pageBits }
   /// How many rows are brought to life at once.
   package static var stepRows: Int { 256 }
-  @inlinable @inline(__always) static var pageBits: Int { 12 }
-  /// So many rows are in pages of their own, and as many in each run of pages behind them.
+  @inlinable @inline(__always) static var pageBits: Int { 11 }
+  /// So many rows are in pages of their own, and those behind them in large pages.
   package static var largeRows: Int { 1 << 19 }
 
   // SAFETY: only a name; see `pages`.
@@ -117,13 +116,6 @@ extension Column {
     var pages: UnsafeMutablePointer<Page>
     var pagesRoom = 4
     var rows = 0
-    // SAFETY: the run that the last rows are in, which the directory owns, and the one that comes behind it, which this object owns
-    // until its first page is in the directory.
-    private var run: UnsafeMutableRawPointer?
-    private var nextRun: UnsafeMutableRawPointer?
-    /// How many bytes of `run` are ready, or are being made ready.
-    private var runBytesReady = 0
-
     var pagesCount: Int { (rows + pageRows - 1) >> pageBits }
 
     init(_ initial: Element) {
@@ -133,11 +125,13 @@ extension Column {
 
     deinit {
       for page in 0..<pagesCount { pages[page].deinitialize(count: min(pageRows, rows - page << pageBits)) }
-      for page in 0..<min(pagesCount, Self.pagesOfRun) { pages[page].deallocate() }
-      for page in stride(from: Self.pagesOfRun, to: pagesCount, by: Self.pagesOfRun) {
-        LargeMemory.free(pages[page], bytes: Self.bytesOfRun)
+      for page in 0..<pagesCount {
+        switch Self.place(of: page) {
+        case nil: pages[page].deallocate()
+        case 0: LargePages.shared.give(UnsafeMutableRawPointer(pages[page]))
+        default: break
+        }
       }
-      if let nextRun { LargeMemory.free(nextRun, bytes: Self.bytesOfRun) }
       pages.deallocate()
     }
 
@@ -147,22 +141,7 @@ extension Column {
       if inPage == 0 { addPage() }
       (pages[rows >> pageBits] + inPage).initialize(repeating: initial, count: stepRows)
       rows += stepRows
-      if rows > largeRows - Self.rowsAhead { prepareAhead() }
-    }
-
-    /// Has the memory made ready that the next rows will be in.
-    private func prepareAhead() {
-      if rows > largeRows, let run, runBytesReady < Self.bytesOfRun {
-        let used = rows % largeRows * MemoryLayout<Element>.stride
-        guard used + LargeMemory.pageBytes > runBytesReady else { return }
-        // SAFETY: runs have whole pages, so the next one begins and ends in it.
-        LargeMemory.prepare(run + runBytesReady, bytes: LargeMemory.pageBytes)
-        runBytesReady += LargeMemory.pageBytes
-      } else if nextRun == nil {
-        let run = LargeMemory.allocate(bytes: Self.bytesOfRun)
-        LargeMemory.prepare(run, bytes: LargeMemory.pageBytes)
-        nextRun = run
-      }
+      if rows == Self.rowsBeforeLarge { LargePages.shared.warm() }
     }
 
     /// Adds a page without rows; the directory moves when it is full, the pages stay (I2).
@@ -178,20 +157,24 @@ extension Column {
       (pages + count).initialize(to: makePage(count))
     }
 
-    /// So many rows before the first run is needed, its beginning is made ready.
-    private static var rowsAhead: Int { 1 << 15 }
-    private static var pagesOfRun: Int { largeRows >> pageBits }
-    private static var bytesOfRun: Int { largeRows * MemoryLayout<Element>.stride }
+    /// When large pages are to be made ready: several columns of a table will take their first ones in the same turn.
+    private static var rowsBeforeLarge: Int { largeRows / 2 }
+    /// How many pages of rows a large page holds.
+    private static var pagesOfLarge: Int { LargePages.pageBytes / (MemoryLayout<Element>.stride << pageBits) }
 
-    /// A page of its own, the first of a run, or the next of it.
+    /// Where in its large page a page of rows lies; `nil` for one that has memory of its own.
+    private static func place(of page: Int) -> Int? {
+      let first = largeRows >> pageBits
+      return page < first || pagesOfLarge == 0 ? nil : (page - first) % pagesOfLarge
+    }
+
+    // SAFETY: a large page has room for all rows that are placed in it, is aligned for any, and belongs to the first page in it.
     private func makePage(_ number: Int) -> Page {
-      if number < Self.pagesOfRun { return .allocate(capacity: pageRows) }
-      if number % Self.pagesOfRun != 0 { return pages[number - 1] + pageRows }
-      // SAFETY: the run is aligned to 2 MiB and has room for all its rows, nobody else knows it, and the first page owns it.
-      let run = nextRun ?? LargeMemory.allocate(bytes: Self.bytesOfRun)
-      runBytesReady = nextRun == nil ? 0 : LargeMemory.pageBytes
-      (self.run, nextRun) = (run, nil)
-      return run.bindMemory(to: Element.self, capacity: largeRows)
+      switch Self.place(of: number) {
+      case nil: .allocate(capacity: pageRows)
+      case 0: LargePages.shared.take().bindMemory(to: Element.self, capacity: Self.pagesOfLarge << pageBits)
+      default: pages[number - 1] + pageRows
+      }
     }
   }
 }

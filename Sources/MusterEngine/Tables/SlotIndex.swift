@@ -26,17 +26,12 @@ package struct SlotIndex: ~Copyable {
   /// Four would be enough to be done before the next growth. With sixteen the previous table, which takes new entries until moving
   /// comes to them, gets one sixteenth fuller at most: 14 of 16, where a search for what is not there looks at 32 buckets.
   package static let bucketsMovedPerChange = 16
-  /// So many entries before an index grows, the memory where the new table begins is made ready.
-  static let entriesAhead = 1 << 15
-
   /// The number of entries.
   package private(set) var count = 0
 
   private(set) var current = BucketTable(capacity: BucketTable.capacityMin)
   /// The table that entries are moved out of; of capacity 0 when the index does not grow.
   private(set) var previous = BucketTable(capacity: 0)
-  /// The table that the index is about to grow into; of capacity 0 when that is far.
-  private var upcoming = BucketTable(capacity: 0)
   /// The bucket of `previous` where moving began.
   ///
   /// It was empty and stays so: every search in `previous` ends there at last.
@@ -68,7 +63,7 @@ package struct SlotIndex: ~Copyable {
   package var bucketsToMove: Int { previous.capacity - moved }
 
   /// The memory of all tables, in bytes.
-  package var bytesReserved: Int { current.bytesReserved + previous.bytesReserved + upcoming.bytesReserved }
+  package var bytesReserved: Int { current.bytesReserved + previous.bytesReserved }
 
   /// Finds the row with this hash for which `matches` holds.
   ///
@@ -113,11 +108,7 @@ package struct SlotIndex: ~Copyable {
   package mutating func insert(_ hash: UInt64, _ slot: Slot) {
     precondition(slot != .none, "no row cannot be indexed")
     let hash = Self.fold(hash)
-    switch current.entriesMax &- count {
-    case 0: beginGrowing(at: current.room(for: hash))
-    case Self.entriesAhead: prepareGrowth()
-    default: break
-    }
+    if count == current.entriesMax { beginGrowing(at: current.room(for: hash)) }
     moveSome()
     if isGrowing {
       insertWhileGrowing(BucketTable.Bucket(hash, slot))
@@ -170,14 +161,6 @@ package struct SlotIndex: ~Copyable {
     return previous.position(start, plus: max(fromStart, moved))
   }
 
-  /// Makes ready where the next table will begin.
-  @inline(never)
-  private mutating func prepareGrowth() {
-    guard upcoming.capacity != current.nextCapacity else { return }
-    upcoming = BucketTable(capacity: current.nextCapacity)
-    upcoming.prepare()
-  }
-
   /// Begins a table of the next size.
   ///
   /// - Parameter start: Any empty bucket of the current table.
@@ -185,8 +168,7 @@ package struct SlotIndex: ~Copyable {
   private mutating func beginGrowing(at start: Int) {
     // A table of n grows at 13/16 n entries to 4/3 n at least, so the next growth is n/4 changes away, and moving takes n/16.
     precondition(!isGrowing, "an index grows again before it has finished growing")
-    prepareGrowth()
-    previous = exchange(&current, with: exchange(&upcoming, with: BucketTable(capacity: 0)))
+    previous = exchange(&current, with: BucketTable(capacity: current.nextCapacity))
     self.start = start
     moved = 0
   }

@@ -32,6 +32,29 @@ struct ColumnTests {
     column.checkInvariants()
   }
 
+  @Test("rows in large pages keep their values, also where a page is not full of them")
+  func largePages() {
+    struct Row: Equatable {
+      var number: UInt32 = 0
+      var twice: UInt32 = 0
+      var thrice: UInt32 = 0
+
+      init(_ number: UInt32) { (self.number, twice, thrice) = (number, number &* 2, number &* 3) }
+    }
+    let count = UInt32(Column<Row>.largeRows) + 400_000
+    for _ in 0..<2 {
+      // The second time pages are used again that held rows.
+      var column = Column(repeating: Row(1))
+      for row in 0..<count {
+        column.grow(toHold: Int(row) + 1)
+        if column[Slot(row)] != Row(1) { Issue.record("row \(row) begins otherwise") }
+        column[Slot(row)] = Row(row)
+      }
+      for row in 0..<count where column[Slot(row)] != Row(row) { Issue.record("row \(row) has changed") }
+      column.checkInvariants()
+    }
+  }
+
   @Test("a table that grows row by row brings few rows to life at once")
   func boundedGrowth() {
     var column = Column(repeating: UInt64(1))
