@@ -19,6 +19,7 @@ enum Operation: String, CaseIterable {
   case diffOf100 = "diff-of-100"
   case relayBeat = "relay-beat"
   #if os(Linux)
+    case reactorBeatAlone = "reactor-beat-alone"
     case reactorBeat = "reactor-beat"
     case reactorBeatSilent = "reactor-beat-silent"
     case reactorBeatPipelined = "reactor-beat-pipelined"
@@ -43,6 +44,7 @@ enum Operation: String, CaseIterable {
     case .diffOf100: WireOperations.diffOf100(count)
     case .relayBeat: WireOperations.relayBeat(count)
     #if os(Linux)
+      case .reactorBeatAlone: ReactorOperations.loneBeat(count)
       case .reactorBeat: ReactorOperations.beat(count)
       case .reactorBeatSilent: ReactorOperations.silentBeat(count)
       case .reactorBeatPipelined: ReactorOperations.pipelinedBeat(count)

@@ -12,44 +12,53 @@
   enum ReactorOperations {
     private static let clientsCount = 64
 
+    /// A heartbeat with reply that comes alone: the thread wakes for it, and nothing else is to be done.
+    static func loneBeat(_ count: Int) {
+      let plane = DrivenPlane(clients: 1)
+      run(plane, #"{"op":"beat","id":12345}"#, clients: 1, together: 1, count: count)
+    }
+
     /// One heartbeat with reply on each socket in turn; counted are heartbeats.
     static func beat(_ count: Int) {
       let plane = DrivenPlane(clients: clientsCount)
-      run(plane, #"{"op":"beat","id":12345}"#, together: 1, count: count)
+      run(plane, #"{"op":"beat","id":12345}"#, clients: clientsCount, together: 1, count: count)
     }
 
     /// The same without an id, so that nothing is answered.
     static func silentBeat(_ count: Int) {
       let plane = DrivenPlane(clients: clientsCount)
-      run(plane, "", together: 1, count: count)
+      run(plane, "", clients: clientsCount, together: 1, count: count)
     }
 
     /// 16 heartbeats with reply at a time on each socket; counted are heartbeats.
     static func pipelinedBeat(_ count: Int) {
       let plane = DrivenPlane(clients: clientsCount)
-      run(plane, #"{"op":"beat","id":12345}"#, together: 16, count: count)
+      run(plane, #"{"op":"beat","id":12345}"#, clients: clientsCount, together: 16, count: count)
     }
 
-    private static func run(_ plane: DrivenPlane, _ text: String, together: Int, count: Int) {
+    private static func run(_ plane: DrivenPlane, _ text: String, clients: Int, together: Int, count: Int) {
       var frames = OutputBuffer()
       for number in 0..<together {
         WebSocketEncoder.append(.text, Array(text.utf8).span.bytes, mask: 0x1234_5678 &* UInt32(number + 1), to: &frames)
       }
       let bytes = frames.copyBytes()
       let before = plane.edge.beats
-      let rounds = count / (clientsCount * together)
-      for _ in 0..<rounds {
-        plane.clients.send(bytes)
-        plane.edge.round()
-        plane.edge.settle()
-        plane.clients.receive()
+      let rounds = count / (clients * together)
+      plane.edge.shard.assumeIsolated { shard in
+        for _ in 0..<rounds {
+          plane.clients.send(bytes)
+          plane.edge.round(with: shard)
+          plane.edge.settle(with: shard)
+          plane.clients.receive()
+        }
       }
-      precondition(plane.edge.beats - before == rounds * clientsCount * together, "not every heartbeat took the short way")
+      precondition(plane.edge.beats - before == rounds * clients * together, "not every heartbeat took the short way")
     }
   }
 
   /// A plane on the caller's thread, with clients that have said hello.
-  private final class DrivenPlane {
+  // SAFETY: there is one thread.
+  private final class DrivenPlane: @unchecked Sendable {
     let edge: DrivenEdge
     let clients: Clients
     private let engine: PresenceEngine
@@ -80,10 +89,12 @@
     }
 
     private func round() -> Bool {
-      edge.round()
-      let isTurnDue = executor.runTurnIfDue()
-      edge.settle()
-      return isTurnDue
+      edge.shard.assumeIsolated { shard in
+        edge.round(with: shard)
+        let isTurnDue = executor.runTurnIfDue()
+        edge.settle(with: shard)
+        return isTurnDue
+      }
     }
   }
 
@@ -106,16 +117,19 @@
     }
 
     func send(_ bytes: [UInt8], to number: Int? = nil) {
-      for end in number.map({ [ends[$0]] }) ?? ends {
+      // By number: to iterate would count a reference to the array.
+      for end in number.map({ $0..<$0 + 1 }) ?? ends.indices {
         // SAFETY: the pointer is used inside the closure only.
-        bytes.withUnsafeBytes { _ = Glibc.send(end, $0.baseAddress, $0.count, 0) }
+        bytes.withUnsafeBytes { _ = Glibc.send(ends[end], $0.baseAddress, $0.count, 0) }
       }
     }
 
     /// Throws away what has come.
     func receive() {
-      withUnsafeTemporaryAllocation(byteCount: 4 << 10, alignment: 8) { room in
-        for end in ends { while recv(end, room.baseAddress, room.count, Int32(MSG_DONTWAIT)) == room.count {} }
+      withUnsafeTemporaryAllocation(byteCount: 1 << 10, alignment: 8) { room in
+        for number in ends.indices {
+          while recv(ends[number], room.baseAddress, room.count, Int32(MSG_DONTWAIT)) == room.count {}
+        }
       }
     }
   }

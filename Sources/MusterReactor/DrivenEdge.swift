@@ -10,7 +10,8 @@
   /// which must not depend on how often a thread happens to wake.
   /// ### Isolation
   /// One thread, on which the engine's turns are run as well.
-  package final class DrivenEdge {
+  // SAFETY: whoever drives it has one thread; it is Sendable so that it can be used inside the isolation of the shard.
+  package final class DrivenEdge: @unchecked Sendable {
     private let edge: ReactorEdge
     private let admission: Admission
     /// What the rounds are told the time is, in nanoseconds; it stands still.
@@ -53,16 +54,22 @@
       edge.take(.adopted(AdoptedSocket(descriptor: descriptor, grant: grant, leftover: [], place: .webSocket(.other))), now: now)
     }
 
+    /// The shard that the edge is tied to; rounds are run inside its isolation, as the loop of a transport does.
+    package var shard: ConnectionShard {
+      guard let shard = edge.shard else { preconditionFailure("the edge is not connected") }
+      return shard
+    }
+
     /// Handles what is ready, without waiting for it.
     ///
-    /// A turn of the engine, if one is asked for, belongs between this and ``settle()``.
-    package func round() {
-      edge.handle(events: edge.wait(milliseconds: 0), now: now)
+    /// A turn of the engine, if one is asked for, belongs between this and ``settle(with:)``.
+    package func round(with shard: isolated ConnectionShard) {
+      edge.handle(events: edge.wait(milliseconds: 0), now: now, with: shard)
     }
 
     /// Writes out what the round and the turn have left.
-    package func settle() {
-      edge.settle(now: now)
+    package func settle(with shard: isolated ConnectionShard) {
+      edge.settle(now: now, with: shard)
     }
 
     /// How many heartbeats were answered on the short way.

@@ -8,14 +8,14 @@
     /// How many rows with pushes are written out before sockets are read again.
     static let sliceRows = 256
     /// How often deadlines are looked at.
-    private static let sweepInterval = UInt64(Tick.milliseconds) * 1_000_000
+    private static var sweepInterval: UInt64 { UInt64(Tick.milliseconds) * 1_000_000 }
 
     /// Tells the engine what was noted, writes out the answers and a slice of the pushes, and looks at the deadlines.
-    func settle(now: UInt64) {
+    func settle(now: UInt64, with shard: isolated ConnectionShard) {
       self.now = now
       for _ in 0..<Self.roundsMax {
         guard !noted.isEmpty || !urgent.isEmpty else { break }
-        tellNoted()
+        tellNoted(with: shard)
         flushUrgent()
       }
       flushSlice(Self.sliceRows)
@@ -86,16 +86,13 @@
       }
     }
 
-    private func tellNoted() {
-      guard let shard else { return }
+    private func tellNoted(with shard: isolated ConnectionShard) {
       // What is noted while the engine is told comes with the next round.
       let slots = noted
       noted.removeAll(keepingCapacity: true)
-      shard.assumeIsolated { shard in
-        for slot in slots where table.slots.isLive(slot) {
-          table.rows[slot].flags.remove(.noted)
-          tell(slot, with: shard)
-        }
+      for slot in slots where table.slots.isLive(slot) {
+        table.rows[slot].flags.remove(.noted)
+        tell(slot, with: shard)
       }
     }
 

@@ -84,26 +84,23 @@
 
     /// Waits for sockets.
     ///
-    /// - Returns: How many events are to be handled with ``handle(events:now:)``.
+    /// - Returns: How many events are to be handled with ``handle(events:now:with:)``.
     func wait(milliseconds: Int32) -> Int {
       table.poll.wait(milliseconds: milliseconds)
     }
 
     /// Handles the events of a wait: reads, answers, accepts.
-    func handle(events: Int, now: UInt64) {
+    func handle(events: Int, now: UInt64, with shard: isolated ConnectionShard) {
       self.now = now
-      guard events > 0, let shard else { return }
-      shard.assumeIsolated { shard in
-        var index = 0
-        while index < events {
-          switch table.serve(&index, of: events, unsentBytesMax: common.limits.outboundBytesHigh, with: shard) {
-          case .nothing: return
-          case .event(.wakeUp, _): break
-          case .event(.listener, _): acceptSome(with: shard)
-          case .event(let tag, let readiness): handle(tag, readiness, with: shard)
-          case .received(let slot, let received): take(received, from: slot, with: shard)
-          case .flushed(let slot): flush(slot)
-          }
+      var index = 0
+      while index < events {
+        switch table.serve(&index, of: events, unsentBytesMax: common.limits.outboundBytesHigh, with: shard) {
+        case .nothing: return
+        case .event(.wakeUp, _): break
+        case .event(.listener, _): acceptSome(with: shard)
+        case .event(let tag, let readiness): handle(tag, readiness, with: shard)
+        case .received(let slot, let received): take(received, from: slot, with: shard)
+        case .flushed(let slot): flush(slot)
         }
       }
     }

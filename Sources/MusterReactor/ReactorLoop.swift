@@ -174,19 +174,16 @@ import MusterThreads
     private func run(_ edge: ReactorEdge) {
       thread.store(UInt(pthread_self()), ordering: .relaxed)
       var state = OnThread()
-      var now = ReactorClock.read()
       while !state.isStopped {
-        let events = sleep(edge, at: now, since: state.lastTurn)
-        now = ReactorClock.read()
-        edge.handle(events: events, now: now)
-        if hasMail.load(ordering: .relaxed) { open(&state, edge) }
-        // A few events take no time to speak of.
-        if events > Self.eventsInNoTime { now = ReactorClock.read() }
-        if isTurnDue.exchange(false, ordering: .acquiringAndReleasing) || now &- state.lastTurn >= Self.turnInterval {
-          state.lastTurn = now
-          state.turn?()
+        if let shard = edge.shard {
+          // Entered once for all rounds: to enter costs two allocations and 800 instructions, more than a heartbeat.
+          shard.assumeIsolated { rounds(edge, &state, with: $0) }
+        } else {
+          // Without a shard there are no sockets, only mail.
+          _ = sleep(edge, at: ReactorClock.read(), since: state.lastTurn)
+          if hasMail.load(ordering: .relaxed) { open(&state, edge) }
+          takeTurn(&state, at: ReactorClock.read())
         }
-        edge.settle(now: now)
       }
       edge.closeAll()
       // Whoever awaits a visit to a shard gets it; sockets that came too late are closed.
@@ -196,6 +193,28 @@ import MusterThreads
       // The turn holds the engine, and the engine this.
       state.turn = nil
       state.end?()
+    }
+
+    private func rounds(_ edge: ReactorEdge, _ state: inout OnThread, with shard: isolated ConnectionShard) {
+      var now = ReactorClock.read()
+      while !state.isStopped {
+        let events = sleep(edge, at: now, since: state.lastTurn)
+        now = ReactorClock.read()
+        edge.handle(events: events, now: now, with: shard)
+        if hasMail.load(ordering: .relaxed) { open(&state, edge) }
+        // A few events take no time to speak of.
+        if events > Self.eventsInNoTime { now = ReactorClock.read() }
+        takeTurn(&state, at: now)
+        edge.settle(now: now, with: shard)
+      }
+    }
+
+    /// Has the engine take its turn, if it asked for one or has had none for a tick.
+    private func takeTurn(_ state: inout OnThread, at now: UInt64) {
+      if isTurnDue.exchange(false, ordering: .acquiringAndReleasing) || now &- state.lastTurn >= Self.turnInterval {
+        state.lastTurn = now
+        state.turn?()
+      }
     }
 
     /// Waits for sockets, unless there is something to do.

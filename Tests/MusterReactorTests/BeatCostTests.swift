@@ -1,6 +1,7 @@
 #if os(Linux)
   import CLinux
   import Glibc
+  import MusterEngine
   import MusterWire
   import Testing
 
@@ -44,13 +45,18 @@
 
   /// Rounds in which each of some clients sends one heartbeat and gets its reply; nothing else happens.
   private func beat(_ harness: EdgeHarness, _ clients: [RawSocket], _ frame: [UInt8], rounds: Int) {
-    var reply = (UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0))
-    for _ in 0..<rounds {
-      for client in clients { frame.withUnsafeBytes { _ = send(client.descriptor, $0.baseAddress, $0.count, 0) } }
-      harness.edge.handle(events: harness.edge.wait(milliseconds: 0), now: harness.now)
-      harness.edge.settle(now: harness.now)
-      withUnsafeMutableBytes(of: &reply) { reply in
-        for client in clients { _ = recv(client.descriptor, reply.baseAddress, reply.count, Int32(MSG_DONTWAIT)) }
+    guard let shard = harness.edge.shard else { preconditionFailure("the edge is not connected") }
+    let (edge, now) = (harness.edge, harness.now)
+    let descriptors = clients.map(\.descriptor)
+    shard.assumeIsolated { shard in
+      var reply = (UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0))
+      for _ in 0..<rounds {
+        for client in descriptors { frame.withUnsafeBytes { _ = send(client, $0.baseAddress, $0.count, 0) } }
+        edge.handle(events: edge.wait(milliseconds: 0), now: now, with: shard)
+        edge.settle(now: now, with: shard)
+        withUnsafeMutableBytes(of: &reply) { reply in
+          for client in descriptors { _ = recv(client, reply.baseAddress, reply.count, Int32(MSG_DONTWAIT)) }
+        }
       }
     }
   }

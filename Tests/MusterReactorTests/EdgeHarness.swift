@@ -62,11 +62,12 @@
     /// - Returns: Whether anything happened or is left to do.
     @discardableResult
     func round() -> Bool {
+      let (edge, now) = (edge, now)
       let events = edge.wait(milliseconds: 0)
-      edge.handle(events: events, now: now)
+      edge.shard?.assumeIsolated { edge.handle(events: events, now: now, with: $0) }
       let isTurnDue = executor.isTurnDue
       if isTurnDue { executor.runTurn() }
-      edge.settle(now: now)
+      edge.shard?.assumeIsolated { edge.settle(now: now, with: $0) }
       return events > 0 || isTurnDue || edge.hasMoreToDo
     }
 
