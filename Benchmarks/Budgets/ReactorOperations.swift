@@ -11,32 +11,30 @@
   /// Heartbeats through sockets and the reactor's edge, on one thread; what their clients do counts as well, two calls each.
   enum ReactorOperations {
     private static let clientsCount = 64
+    private static let beatText = #"{"op":"beat","id":12345}"#
 
     /// A heartbeat with reply that comes alone: the thread wakes for it, and nothing else is to be done.
     static func loneBeat(_ count: Int) {
-      let plane = DrivenPlane(clients: 1)
-      run(plane, #"{"op":"beat","id":12345}"#, clients: 1, together: 1, count: count)
+      run(beatText, clients: 1, together: 1, count: count)
     }
 
     /// One heartbeat with reply on each socket in turn; counted are heartbeats.
     static func beat(_ count: Int) {
-      let plane = DrivenPlane(clients: clientsCount)
-      run(plane, #"{"op":"beat","id":12345}"#, clients: clientsCount, together: 1, count: count)
+      run(beatText, clients: clientsCount, together: 1, count: count)
     }
 
     /// The same without an id, so that nothing is answered.
     static func silentBeat(_ count: Int) {
-      let plane = DrivenPlane(clients: clientsCount)
-      run(plane, "", clients: clientsCount, together: 1, count: count)
+      run("", clients: clientsCount, together: 1, count: count)
     }
 
     /// 16 heartbeats with reply at a time on each socket; counted are heartbeats.
     static func pipelinedBeat(_ count: Int) {
-      let plane = DrivenPlane(clients: clientsCount)
-      run(plane, #"{"op":"beat","id":12345}"#, clients: clientsCount, together: 16, count: count)
+      run(beatText, clients: clientsCount, together: 16, count: count)
     }
 
-    private static func run(_ plane: DrivenPlane, _ text: String, clients: Int, together: Int, count: Int) {
+    private static func run(_ text: String, clients: Int, together: Int, count: Int) {
+      let plane = DrivenPlane(clients: clients)
       var frames = OutputBuffer()
       for number in 0..<together {
         WebSocketEncoder.append(.text, Array(text.utf8).span.bytes, mask: 0x1234_5678 &* UInt32(number + 1), to: &frames)

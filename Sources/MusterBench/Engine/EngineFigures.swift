@@ -64,8 +64,8 @@ package enum EngineFigure: String, Sendable, CaseIterable {
 
 /// Work that is cut into slices, so that none of them holds up a turn.
 package enum SliceKind: String, Sendable, CaseIterable {
-  case timers = "timers"
-  case opens = "opens"
+  case timers
+  case opens
 
   /// The most CPU time that the work of one slice may take, in microseconds.
   package static let budget = 2_000.0
