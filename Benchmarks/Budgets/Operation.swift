@@ -23,6 +23,8 @@ enum Operation: String, CaseIterable {
     case reactorBeat = "reactor-beat"
     case reactorBeatSilent = "reactor-beat-silent"
     case reactorBeatPipelined = "reactor-beat-pipelined"
+    case reactorJoinAndLeave = "reactor-join-and-leave"
+    case turnIdle = "turn-idle"
   #endif
 
   func run(_ count: Int) {
@@ -48,6 +50,8 @@ enum Operation: String, CaseIterable {
       case .reactorBeat: ReactorOperations.beat(count)
       case .reactorBeatSilent: ReactorOperations.silentBeat(count)
       case .reactorBeatPipelined: ReactorOperations.pipelinedBeat(count)
+      case .reactorJoinAndLeave: ReactorOperations.joinAndLeave(count)
+      case .turnIdle: ReactorOperations.idleTurn(count)
     #endif
     }
   }

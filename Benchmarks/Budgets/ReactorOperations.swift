@@ -8,7 +8,7 @@
   import MusterReactor
   import MusterWire
 
-  /// Heartbeats through sockets and the reactor's edge, on one thread; what their clients do counts as well, two calls each.
+  /// What comes through sockets and the reactor's edge, on one thread; what the clients do counts as well, two calls each.
   enum ReactorOperations {
     private static let clientsCount = 64
     private static let beatText = #"{"op":"beat","id":12345}"#
@@ -33,13 +33,44 @@
       run(beatText, clients: clientsCount, together: 16, count: count)
     }
 
-    private static func run(_ text: String, clients: Int, together: Int, count: Int) {
-      let plane = DrivenPlane(clients: clients)
+    /// A join and a leave, each of which comes alone: asked, decided, applied and answered, with the turns that takes.
+    ///
+    /// The log keeps nothing, and nobody else is there to be told.
+    static func joinAndLeave(_ count: Int) {
+      let plane = DrivenPlane(clients: 1)
+      let requests = [#"{"op":"join","id":1,"channel":"room:1"}"#, #"{"op":"leave","id":2,"channel":"room:1"}"#]
+        .map { frames($0) }
+      plane.edge.shard.assumeIsolated { shard in
+        for _ in 0..<count {
+          for request in requests {
+            plane.clients.send(request)
+            while plane.round(with: shard) {}
+            plane.clients.receive()
+          }
+        }
+      }
+      precondition(plane.mutations == 1 + 2 * count, "not every request was carried out")
+    }
+
+    /// A turn that finds nothing to do.
+    static func idleTurn(_ count: Int) {
+      let plane = DrivenPlane(clients: 1)
+      plane.edge.shard.assumeIsolated { _ in
+        for _ in 0..<count { plane.turn() }
+      }
+    }
+
+    private static func frames(_ text: String, together: Int = 1) -> [UInt8] {
       var frames = OutputBuffer()
       for number in 0..<together {
         WebSocketEncoder.append(.text, Array(text.utf8).span.bytes, mask: 0x1234_5678 &* UInt32(number + 1), to: &frames)
       }
-      let bytes = frames.copyBytes()
+      return frames.copyBytes()
+    }
+
+    private static func run(_ text: String, clients: Int, together: Int, count: Int) {
+      let plane = DrivenPlane(clients: clients)
+      let bytes = frames(text, together: together)
       let before = plane.edge.beats
       let rounds = count / (clients * together)
       plane.edge.shard.assumeIsolated { shard in
@@ -63,7 +94,9 @@
     private let executor = CallersThread()
 
     init(clients count: Int) {
-      let configuration = EngineConfiguration()
+      var configuration = EngineConfiguration()
+      // Time stands still, so a client has only what it may send at once.
+      configuration.requestsBurst = 1_000_000
       guard
         let edge = try? DrivenEdge(
           limits: GatewayLimits(), engine: configuration, authenticator: Believing(), tokens: Believing())
@@ -87,13 +120,24 @@
     }
 
     private func round() -> Bool {
-      edge.shard.assumeIsolated { shard in
-        edge.round(with: shard)
-        let isTurnDue = executor.runTurnIfDue()
-        edge.settle(with: shard)
-        return isTurnDue
-      }
+      edge.shard.assumeIsolated { round(with: $0) }
     }
+
+    /// - Returns: Whether a turn was due.
+    func round(with shard: isolated ConnectionShard) -> Bool {
+      edge.round(with: shard)
+      let isTurnDue = executor.isTurnDue
+      if isTurnDue { turn() }
+      edge.settle(with: shard)
+      return isTurnDue
+    }
+
+    func turn() {
+      executor.runTurn()
+    }
+
+    /// How many changes the log was told of, the login of each client included.
+    var mutations: Int { engine.planes[0].sessions.assumeIsolated { Int($0.state.stats.mutations) } }
   }
 
   /// The other ends of the sockets.
@@ -136,7 +180,7 @@
   // SAFETY: there is one thread.
   private final class CallersThread: PlaneExecutor, @unchecked Sendable {
     private var turn: (@Sendable () -> Void)?
-    private var isTurnDue = false
+    private(set) var isTurnDue = false
 
     func enqueue(_ job: consuming ExecutorJob) {
       UnownedJob(job).runSynchronously(on: asUnownedSerialExecutor())
@@ -144,15 +188,14 @@
 
     func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
     func checkIsolated() {}
+    func isIsolatingCurrentContext() -> Bool? { true }
     func start(turn: @escaping @Sendable () -> Void) { self.turn = turn }
     func stop() { turn = nil }
     func requestTurn() { isTurnDue = true }
 
-    func runTurnIfDue() -> Bool {
-      guard isTurnDue else { return false }
+    func runTurn() {
       isTurnDue = false
       turn?()
-      return true
     }
   }
 

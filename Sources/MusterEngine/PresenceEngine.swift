@@ -81,8 +81,9 @@ package final class PresenceEngine: Sendable {
   /// Sends a request to the shard of its session and waits for the answer.
   func ask(plane: Int, _ message: @Sendable (ConnectionID) -> SessionMessage) async -> Reply {
     await desk.ask { connection in
-      var batch: [PlaneMessage] = [.session(message(connection))]
-      if planes[plane].mailbox.post(&batch) { executors[plane].requestTurn() }
+      var mail = PlaneMail()
+      mail.sessions = [message(connection)]
+      planes[plane].post(&mail)
     }
   }
 }

@@ -40,6 +40,9 @@ extension ChannelState {
     return windows == .reachedNow && rings == .reachedNow ? .done : .moreDue
   }
 
+  /// Whether there is something to tell now.
+  package var isFlushDue: Bool { !ready.isEmpty }
+
   /// Tells what is due.
   ///
   /// Called at the end of each turn.

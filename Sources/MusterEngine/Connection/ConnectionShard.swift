@@ -19,6 +19,10 @@ package actor ConnectionShard {
   private var actions: [ConnectionAction] = []
   private var outbox: Outbox
   private var now: Moment
+  /// What the last turn had no time for; and, between turns, the room of what it had.
+  private var mail = PlaneMail()
+  /// Whether a turn is running, which takes what there is to tell; at any other time one has to be asked for.
+  private var isInTurn = false
   /// Whether a mailbox was over its limit when the turn began.
   package private(set) var areMailboxesFull = false
   /// Whether nothing new is let in: messages pile up between planes, or replies before the log.
@@ -137,25 +141,47 @@ package actor ConnectionShard {
     areMailboxesFull = outbox.count > limit || mailboxes.contains { $0.depth > limit }
   }
 
-  /// Handles one message of another shard.
-  package func receive(_ message: ConnectionMessage) {
-    state.receive(message, durable: context.journal.durableThrough, at: now, into: &actions)
-    perform()
+  /// Begins a turn with what has come for this plane; ``endTurn(_:)`` ends it.
+  package func beginTurn(at now: Moment) -> PlaneTurn {
+    begin(now)
+    isInTurn = true
+    var turn = PlaneTurn(plane: index, now: now)
+    swap(&turn.mail, &mail)
+    mailboxes[index].take(into: &turn.mail)
+    return turn
   }
 
-  /// Fires the timers that are due.
-  ///
-  /// - Returns: Whether more is due.
-  package func advance(limit: Int) -> Bool {
-    let isMoreDue = state.advance(limit: limit, at: now, into: &actions)
-    perform()
-    return isMoreDue
+  /// Ends a turn, and asks for another if anything is left.
+  package func endTurn(_ turn: consuming PlaneTurn) {
+    isInTurn = false
+    if turn.isMoreDue || turn.isFlushDue || !turn.mail.isEmpty || outbox.count > 0 { executor.requestTurn() }
+    swap(&turn.mail, &mail)
+  }
+
+  /// Begins this shard's part of a turn: handles what came, and fires the timers that are due.
+  func begin(_ turn: inout PlaneTurn) {
+    receive(&turn)
+    if turn.timersMax > 0 {
+      if state.advance(limit: turn.timersMax, at: now, into: &actions) { turn.isMoreDue = true }
+      perform()
+    }
+    turn.collect(&outbox)
+  }
+
+  /// Handles what the other shards have for this one.
+  func receive(_ turn: inout PlaneTurn) {
+    for message in turn.mail.connections {
+      state.receive(message, durable: context.journal.durableThrough, at: now, into: &actions)
+      perform()
+    }
+    turn.mail.connections.removeAll(keepingCapacity: true)
+    turn.collect(&outbox)
   }
 
   /// Lets go what has become durable, or everything, as `unavailable`, when the log has failed.
   ///
   /// Once per turn, before everything else: what is still held back keeps events from its connection.
-  package func release() {
+  func release() {
     state.releaseHeld(Durability(of: context.journal), into: &actions)
     perform()
   }
@@ -163,14 +189,15 @@ package actor ConnectionShard {
   /// Tells the batched changes of watched users.
   ///
   /// Once per turn, behind everything else.
-  package func flush() {
+  func flush(_ turn: inout PlaneTurn) {
     state.flushWatches(into: &actions)
     perform()
+    turn.collect(&outbox)
   }
 
-  /// Lets the plane take what is to be told to other shards.
-  package func withOutbox<R: Sendable>(_ body: (inout Outbox) -> R) -> R {
-    body(&outbox)
+  /// Lets the plane take what is for others.
+  func handOver(into mail: inout [PlaneMail]) {
+    outbox.take(into: &mail)
   }
 
   // MARK: For the control plane
@@ -217,7 +244,7 @@ package actor ConnectionShard {
       }
     }
     actions.removeAll(keepingCapacity: true)
-    executor.requestTurn()
+    if !isInTurn { executor.requestTurn() }
   }
 
   /// Gives a guest an id, which places it.

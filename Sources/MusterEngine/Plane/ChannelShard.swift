@@ -30,12 +30,6 @@ package actor ChannelShard {
     self.now = now
   }
 
-  /// Handles one message.
-  package func receive(_ message: ChannelMessage) {
-    state.receive(message, at: now, into: &outputs)
-    post()
-  }
-
   /// Takes the rosters of before a restart: puts that are no events.
   func restore(_ puts: [ChannelMessage], moment: Moment) {
     begin(moment)
@@ -44,27 +38,36 @@ package actor ChannelShard {
     }
   }
 
-  /// Ends the windows that are due.
+  /// Begins this shard's part of a turn: handles what came, and ends the windows that are due.
   ///
   /// Tells nothing yet.
-  ///
-  /// - Returns: Whether more is due.
-  package func advance(limit: Int) -> Bool {
-    state.advance(to: now.tick, limit: limit) == .moreDue
+  func begin(_ turn: inout PlaneTurn) {
+    begin(turn.now)
+    receive(&turn)
+    if turn.timersMax > 0, state.advance(to: now.tick, limit: turn.timersMax) == .moreDue { turn.isMoreDue = true }
+    turn.isFlushDue = state.isFlushDue
   }
 
-  /// Tells what is due, at the end of a turn.
-  ///
-  /// - Returns: Whether more is due.
-  package func flush(limit: Int) -> Bool {
-    let progress = state.flush(at: now, limit: limit, into: &outputs)
+  /// Handles what the other shards have for this one.
+  func receive(_ turn: inout PlaneTurn) {
+    for message in turn.mail.channels { state.receive(message, at: now, into: &outputs) }
+    turn.mail.channels.removeAll(keepingCapacity: true)
     post()
-    return progress == .moreDue
+    turn.collect(&outbox)
+    turn.isFlushDue = state.isFlushDue
   }
 
-  /// Lets the plane take what is to be told.
-  package func withOutbox<R: Sendable>(_ body: (inout Outbox) -> R) -> R {
-    body(&outbox)
+  /// Tells what is due, when nothing more is to be expected in this turn.
+  func flush(_ turn: inout PlaneTurn, limit: Int) {
+    _ = state.flush(at: now, limit: limit, into: &outputs)
+    post()
+    turn.collect(&outbox)
+    turn.isFlushDue = state.isFlushDue
+  }
+
+  /// Lets the plane take what is for others.
+  func handOver(into mail: inout [PlaneMail]) {
+    outbox.take(into: &mail)
   }
 
   private func post() {

@@ -10,7 +10,7 @@ import Synchronization
 /// looks at ``depth`` first: above the limit new requests are refused with `overloaded`, and timers wait. A request that was let
 /// in leads to a bounded number of messages (at most one for each channel of its session and for each connection it ends).
 package final class Mailbox: Sendable {
-  private let messages = ContendedLock<[PlaneMessage]>([])
+  private let messages = ContendedLock(PlaneMail())
   private let waiting = Atomic<Int>(0)
 
   package init() {}
@@ -20,32 +20,23 @@ package final class Mailbox: Sendable {
   /// May be a moment old.
   package var depth: Int { waiting.load(ordering: .relaxed) }
 
-  /// Adds a batch and empties it.
+  /// Adds what is in `mail`, and empties it.
   ///
   /// - Returns: Whether the mailbox was empty, so that its owner has to be woken.
-  package func post(_ batch: inout [PlaneMessage]) -> Bool {
-    let wasEmpty = messages.withLock { messages in
+  package func post(_ mail: inout PlaneMail) -> Bool {
+    messages.withLock { messages in
       let wasEmpty = messages.isEmpty
-      if wasEmpty {
-        swap(&messages, &batch)
-      } else {
-        messages.append(contentsOf: batch)
-      }
+      messages.take(&mail)
       waiting.store(messages.count, ordering: .relaxed)
       return wasEmpty
     }
-    batch.removeAll(keepingCapacity: true)
-    return wasEmpty
   }
 
-  /// Takes everything.
-  ///
-  /// `batch` must be empty; its room is used for what comes next.
-  package func take(into batch: inout [PlaneMessage]) {
-    precondition(batch.isEmpty, "a mailbox is taken into an empty batch")
+  /// Takes everything, behind what is in `mail`.
+  package func take(into mail: inout PlaneMail) {
     guard depth > 0 else { return }
     messages.withLock { messages in
-      swap(&messages, &batch)
+      mail.take(&messages)
       waiting.store(0, ordering: .relaxed)
     }
   }

@@ -154,10 +154,3 @@ package struct WatchedChange: Sendable, Hashable {
     self.own = own
   }
 }
-
-/// A message on its way between planes.
-package enum PlaneMessage: Sendable {
-  case session(SessionMessage)
-  case channel(ChannelMessage)
-  case connection(ConnectionMessage)
-}

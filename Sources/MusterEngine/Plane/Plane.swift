@@ -2,17 +2,20 @@ import MusterModel
 
 /// One session shard, one channel shard and one connection shard on one thread, and the turns that move messages between them.
 ///
-/// A turn: let go what has become durable, take the mailbox, fire timers, handle what the shards have for each other until there
+/// A turn: take the mailbox, let go what has become durable, fire timers, handle what the shards have for each other until there
 /// is nothing left, tell the channels' events, hand over what is for other planes, once for each, with at most one wake-up, and go on
 /// with a snapshot, if one is being written.
 /// Messages inside a plane go through the same outboxes as those between planes, so a shard is never entered while it is in the
 /// middle of something.
+///
+/// To enter a shard costs as much as some heartbeats, so each is entered with everything there is for it, in the direction in which
+/// requests go: connections, sessions, channels. The whole turn runs inside the connection shard, as the thread's sockets do.
 package final class Plane: Sendable {
   package let index: Int
   package let sessions: SessionShard
   package let channels: ChannelShard
   package let connections: ConnectionShard
-  package let mailbox: Mailbox
+  private let mailbox: Mailbox
   private let executor: any PlaneExecutor
   private let clock: any EngineClock
   private let journal: any MutationJournal
@@ -51,104 +54,66 @@ package final class Plane: Sendable {
   ///   - peers: All planes, this one included.
   ///   - desk: Where answers to the control plane go.
   package func turn(peers: [Plane], desk: ControlDesk) {
-    let now = Moment(tick: clock.now, wall: clock.wall)
-    connections.assumeIsolated { $0.begin(now) }
-    sessions.assumeIsolated { $0.begin(now) }
-    channels.assumeIsolated { $0.begin(now) }
-
-    connections.assumeIsolated { $0.release() }
-
-    var batch: [PlaneMessage] = []
-    mailbox.take(into: &batch)
-    dispatch(&batch)
-    var isMoreDue = fireTimers()
-    isMoreDue = !settle(&batch) || isMoreDue
-    isMoreDue = sessions.assumeIsolated { $0.carryOutRelays(limit: Self.relayBeatsMax) } || isMoreDue
-    isMoreDue = channels.assumeIsolated { $0.flush(limit: Self.flushMax) } || isMoreDue
-    isMoreDue = !settle(&batch) || isMoreDue
-    connections.assumeIsolated { $0.flush() }
-    handOver(peers: peers, desk: desk, &batch)
-    isMoreDue = sessions.assumeIsolated { $0.continueCapture() } || isMoreDue
-    if isMoreDue { executor.requestTurn() }
+    connections.assumeIsolated { turn(peers: peers, desk: desk, with: $0) }
   }
 
-  /// Fires timers, or lets them wait while a mailbox is over its limit: then they come with the next turn that finds it emptied.
-  ///
-  /// - Returns: Whether more is due now.
-  private func fireTimers() -> Bool {
-    guard connections.assumeIsolated({ !$0.areMailboxesFull }) else { return false }
-    let limit = timersPerTurnMax
-    var isMoreDue = sessions.assumeIsolated { $0.advance(limit: limit) }
-    isMoreDue = connections.assumeIsolated { $0.advance(limit: limit) } || isMoreDue
-    return channels.assumeIsolated { $0.advance(limit: limit) } || isMoreDue
-  }
+  private func turn(peers: [Plane], desk: ControlDesk, with connections: isolated ConnectionShard) {
+    var turn = connections.beginTurn(at: Moment(tick: clock.now, wall: clock.wall))
+    connections.release()
+    // Timers wait while a mailbox is over its limit: then they come with the next turn that finds it emptied.
+    turn.timersMax = connections.areMailboxesFull ? 0 : timersPerTurnMax
+    turn.relayBeatsLeft = Self.relayBeatsMax
 
-  /// Handles what the shards of this plane have for each other, until there is nothing left.
-  ///
-  /// - Returns: Whether nothing is left; if not, the next turn goes on.
-  private func settle(_ batch: inout [PlaneMessage]) -> Bool {
-    let index = index
-    for _ in 0..<Self.roundsMax {
-      collect(into: &batch) { outbox, batch in
-        outbox.takeForConnections(of: index, into: &batch)
-        outbox.takeForShards(of: index, into: &batch)
-      }
-      guard !batch.isEmpty else { return true }
-      dispatch(&batch)
+    connections.begin(&turn)
+    sessions.assumeIsolated { $0.begin(&turn) }
+    channels.assumeIsolated { $0.begin(&turn) }
+    settle(&turn, with: connections)
+    if turn.isFlushDue {
+      channels.assumeIsolated { $0.flush(&turn, limit: Self.flushMax) }
+      settle(&turn, with: connections)
     }
-    return false
+    connections.flush(&turn)
+    handOver(&turn, peers: peers, desk: desk, with: connections)
+    if turn.isCaptureDue, sessions.assumeIsolated({ $0.continueCapture() }) { turn.isMoreDue = true }
+    connections.endTurn(turn)
+  }
+
+  /// Handles what the shards of this plane have for each other, until there is nothing left or it has been enough for one turn.
+  private func settle(_ turn: inout PlaneTurn, with connections: isolated ConnectionShard) {
+    for _ in 0..<Self.roundsMax where !turn.mail.isEmpty {
+      if !turn.mail.sessions.isEmpty { sessions.assumeIsolated { $0.receive(&turn) } }
+      if !turn.mail.channels.isEmpty { channels.assumeIsolated { $0.receive(&turn) } }
+      if !turn.mail.connections.isEmpty { connections.receive(&turn) }
+    }
   }
 
   /// Posts what is for other planes: to all of them what is for connections first.
   ///
   /// Then no other plane can write to a connection before the welcome that this turn sent to it.
-  private func handOver(peers: [Plane], desk: ControlDesk, _ batch: inout [PlaneMessage]) {
-    for isForConnections in [true, false] {
-      for peer in peers where peer.index != index {
-        collect(into: &batch) { outbox, batch in
-          if isForConnections {
-            outbox.takeForConnections(of: peer.index, into: &batch)
-          } else {
-            outbox.takeForShards(of: peer.index, into: &batch)
-          }
-        }
-        if !batch.isEmpty, peer.mailbox.post(&batch) { peer.executor.requestTurn() }
-      }
-    }
-    collect(into: &batch) { outbox, batch in outbox.takeForConnections(of: peers.count, into: &batch) }
-    let durability = Durability(of: journal)
-    for case .connection(let message) in batch { desk.receive(message, durability) }
-    desk.release(durability)
-    batch.removeAll(keepingCapacity: true)
-  }
-
-  /// Takes from the outboxes of all three shards.
-  private func collect(
-    into batch: inout [PlaneMessage], _ take: @Sendable (inout Outbox, inout [PlaneMessage]) -> Void
+  private func handOver(
+    _ turn: inout PlaneTurn, peers: [Plane], desk: ControlDesk, with connections: isolated ConnectionShard
   ) {
-    batch = sessions.assumeIsolated { [batch] shard in shard.withOutbox { Self.taking(take, from: &$0, behind: batch) } }
-    batch = channels.assumeIsolated { [batch] shard in shard.withOutbox { Self.taking(take, from: &$0, behind: batch) } }
-    batch = connections.assumeIsolated { [batch] shard in shard.withOutbox { Self.taking(take, from: &$0, behind: batch) } }
-  }
-
-  private static func taking(
-    _ take: @Sendable (inout Outbox, inout [PlaneMessage]) -> Void, from outbox: inout Outbox, behind batch: [PlaneMessage]
-  ) -> [PlaneMessage] {
-    guard outbox.count > 0 else { return batch }
-    var batch = batch
-    take(&outbox, &batch)
-    return batch
-  }
-
-  /// Hands each message to its shard, in order, and empties the batch.
-  private func dispatch(_ batch: inout [PlaneMessage]) {
-    for message in batch {
-      switch message {
-      case .session(let message): sessions.assumeIsolated { $0.receive(message) }
-      case .channel(let message): channels.assumeIsolated { $0.receive(message) }
-      case .connection(let message): connections.assumeIsolated { $0.receive(message) }
-      }
+    let durability = Durability(of: journal)
+    defer { desk.release(durability) }
+    guard turn.hasMailForOthers else { return }
+    var mail = Array(repeating: PlaneMail(), count: peers.count + 1)
+    sessions.assumeIsolated { $0.handOver(into: &mail) }
+    channels.assumeIsolated { $0.handOver(into: &mail) }
+    connections.handOver(into: &mail)
+    for peer in peers {
+      var first = PlaneMail()
+      swap(&first.connections, &mail[peer.index].connections)
+      peer.post(&first)
     }
-    batch.removeAll(keepingCapacity: true)
+    for peer in peers { peer.post(&mail[peer.index]) }
+    for message in mail[peers.count].connections { desk.receive(message, durability) }
+  }
+
+  /// Puts something into the mailbox, and wakes the thread if it may be asleep.
+  ///
+  /// Callable from any thread.
+  func post(_ mail: inout PlaneMail) {
+    guard !mail.isEmpty else { return }
+    if mailbox.post(&mail) { executor.requestTurn() }
   }
 }

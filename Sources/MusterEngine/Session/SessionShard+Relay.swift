@@ -17,9 +17,9 @@ extension SessionShard {
 
   /// Carries out what relays have asked for, as much of it as so many heartbeats are worth.
   ///
+  /// - Parameter left: What it may still be, less what it was.
   /// - Returns: Whether more is due.
-  package func carryOutRelays(limit: Int) -> Bool {
-    var left = limit
+  func carryOutRelays(limit left: inout Int) -> Bool {
     while left > 0, var task = relayTasks.popFirst() {
       let entries = task.share.positions.count
       let cost = if case .heartbeats = task.share.work { 1 } else { Self.heartbeatsPerLogin }

@@ -39,6 +39,8 @@ package actor SessionShard {
   /// The last record of this shard: whoever is told what the shard knows waits for it.
   private(set) var appendedThrough = LSN.zero
   private(set) var now: Moment
+  /// Whether a turn is running, which takes what there is to tell; at any other time one has to be asked for.
+  private var isInTurn = false
   /// The capture that is going on.
   var capture: ShardCapture?
   /// What there is to remember while recovering; empty in between.
@@ -60,10 +62,43 @@ package actor SessionShard {
     self.now = now
   }
 
+  /// Begins this shard's part of a turn: handles what came, fires the timers that are due, and goes on with relays' batches.
+  func begin(_ turn: inout PlaneTurn) {
+    begin(turn.now)
+    isInTurn = true
+    handle(&turn)
+    if turn.timersMax > 0, advance(limit: turn.timersMax) { turn.isMoreDue = true }
+    endPart(of: &turn)
+  }
+
+  /// Handles what the other shards have for this one.
+  func receive(_ turn: inout PlaneTurn) {
+    isInTurn = true
+    handle(&turn)
+    endPart(of: &turn)
+  }
+
+  private func handle(_ turn: inout PlaneTurn) {
+    for message in turn.mail.sessions { receive(message) }
+    turn.mail.sessions.removeAll(keepingCapacity: true)
+  }
+
+  private func endPart(of turn: inout PlaneTurn) {
+    if carryOutRelays(limit: &turn.relayBeatsLeft) { turn.isMoreDue = true }
+    turn.collect(&outbox)
+    turn.isCaptureDue = capture != nil || state.isFoldingDue
+    isInTurn = false
+  }
+
+  /// Lets the plane take what is for others.
+  func handOver(into mail: inout [PlaneMail]) {
+    outbox.take(into: &mail)
+  }
+
   /// Handles one message.
   ///
   /// O(what it changes).
-  package func receive(_ message: SessionMessage) {
+  private func receive(_ message: SessionMessage) {
     switch message {
     case .hello(let connection, let id, let login, let hello):
       admitLogin(connection, id, login, hello)
@@ -105,7 +140,7 @@ package actor SessionShard {
   /// What would have to be logged waits while the log takes nothing.
   ///
   /// - Returns: Whether more is due.
-  package func advance(limit: Int) -> Bool {
+  private func advance(limit: Int) -> Bool {
     var left = limit
     while left > 0 {
       let before = outbox.count
@@ -141,11 +176,6 @@ package actor SessionShard {
       }
     }
     return due.isMoreDue
-  }
-
-  /// Lets the plane take what is to be told.
-  package func withOutbox<R: Sendable>(_ body: (inout Outbox) -> R) -> R {
-    body(&outbox)
   }
 
   // MARK: Turn
@@ -188,7 +218,7 @@ package actor SessionShard {
       }
     }
     changes.removeAll(keepingCapacity: true)
-    executor.requestTurn()
+    requestTurn()
   }
 
   /// Starts or ends idleness, which is not logged.
@@ -199,18 +229,22 @@ package actor SessionShard {
 
   // MARK: Out
 
+  private func requestTurn() {
+    if !isInTurn { executor.requestTurn() }
+  }
+
   func send(_ message: ChannelMessage) {
     outbox.append(message, to: context.placement.plane(of: message.channel))
   }
 
   func send(_ message: ConnectionMessage, to connection: ConnectionID) {
     outbox.append(message, to: connection.shard)
-    executor.requestTurn()
+    requestTurn()
   }
 
   func send(_ message: SessionMessage, to plane: Int) {
     outbox.append(message, to: plane)
-    executor.requestTurn()
+    requestTurn()
   }
 
   func reply(
@@ -221,7 +255,7 @@ package actor SessionShard {
 
   func ask(_ channel: ChannelName, _ connection: ConnectionID, _ id: RequestID, _ ask: ChannelAsk) {
     send(.ask(channel, connection, id, ask, after: appendedThrough))
-    executor.requestTurn()
+    requestTurn()
   }
 }
 

@@ -116,16 +116,17 @@ extension SessionState {
   /// - Returns: Whether there are more.
   mutating func foldPostponed(limit: Int) -> Bool {
     for _ in 0..<limit {
-      guard let session = postponedFolds.popLast() else {
-        // There may have been millions.
-        postponedFolds = []
-        return false
-      }
+      guard let session = postponedFolds.popLast() else { break }
       // It may have ended, or woken, since; the slot may even be another session's, which is judged like any other.
       if sessions.slots.isLive(session) { foldIfPossible(session) }
     }
-    return !postponedFolds.isEmpty
+    // There may have been millions: their room is given back.
+    if postponedFolds.isEmpty { postponedFolds = [] }
+    return isFoldingDue
   }
+
+  /// Whether sessions wait for ``foldPostponed(limit:)``.
+  var isFoldingDue: Bool { !postponedFolds.isEmpty }
 
   /// Ends a session that is folded; its user is remembered in a row as long as there is a last seen.
   mutating func endFolded(_ session: Slot, at now: Moment) {
