@@ -42,8 +42,8 @@ let package = Package(
     // L0: words and bytes.
     .target(name: "MusterModel", swiftSettings: settings),
     .target(name: "MusterJSON", swiftSettings: settings),
-    // Locks that the thread sanitizer knows.
-    .target(name: "MusterThreads", swiftSettings: settings),
+    // Threads, and locks that the thread sanitizer knows.
+    .target(name: "MusterThreads", dependencies: ["CLinux"], swiftSettings: settings),
 
     // L1: what Muster exists for. No I/O.
     .target(
@@ -137,7 +137,7 @@ let package = Package(
     .target(
       name: "MusterBench",
       dependencies: [
-        "CLinux", "MusterEngine", "MusterModel", "MusterJSON", "MusterStorage", "MusterWire",
+        "CLinux", "CMemory", "MusterEngine", "MusterModel", "MusterJSON", "MusterStorage", "MusterThreads", "MusterWire",
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],
       swiftSettings: settings
@@ -145,7 +145,8 @@ let package = Package(
 
     // What an operator has against loss: drills on real server processes, and a look into data directories.
     .target(
-      name: "MusterDrill", dependencies: ["MusterEngine", "MusterJSON", "MusterModel", "MusterStorage", "MusterWire"],
+      name: "MusterDrill",
+      dependencies: ["MusterEngine", "MusterJSON", "MusterModel", "MusterStorage", "MusterThreads", "MusterWire"],
       swiftSettings: settings),
 
     // What callgrind runs: see .ci/budgets.
@@ -174,10 +175,11 @@ let package = Package(
     ),
     .testTarget(
       name: "MusterBenchTests",
-      dependencies: ["CLinux", "MusterBench", "MusterEngine", "MusterJSON", "MusterModel", "MusterWire"],
+      dependencies: ["CLinux", "MusterBench", "MusterEngine", "MusterJSON", "MusterModel", "MusterThreads", "MusterWire"],
       swiftSettings: settings),
     .testTarget(
-      name: "MusterDrillTests", dependencies: ["MusterDrill", "MusterEngine", "MusterJSON", "MusterModel", "MusterStorage"],
+      name: "MusterDrillTests",
+      dependencies: ["MusterDrill", "MusterEngine", "MusterJSON", "MusterModel", "MusterStorage", "MusterThreads"],
       swiftSettings: settings),
     .testTarget(
       name: "MusterEdgeTests", dependencies: ["MusterEdge", "MusterEngine", "MusterModel", "MusterWire"],

@@ -136,38 +136,12 @@ import MusterThreads
     // MARK: The thread
 
     /// Starts the thread; it drives the edge until it is told to end.
-    func run(_ edge: ReactorEdge, named name: String) throws(ReactorError) -> pthread_t {
+    func run(_ edge: ReactorEdge, named name: String) throws(ReactorError) -> SystemThread {
       guard edge.watchWakeUp(wakeUp) else { throw ReactorError("epoll_ctl") }
-      var thread = pthread_t()
-      // SAFETY: retained once for the thread, which takes the reference over as its first act; if no thread starts, it is released.
-      let share = Unmanaged.passRetained(Share(loop: self, edge: edge, name: name))
-      let code = pthread_create(
-        &thread, nil,
-        { pointer in
-          if let pointer {
-            // SAFETY: the pointer is the share that `pthread_create` was given, retained once for this thread.
-            let share = Unmanaged<Share>.fromOpaque(pointer).takeRetainedValue()
-            pthread_setname_np(pthread_self(), share.name)
-            share.loop.run(share.edge)
-          }
-          return nil
-        }, share.toOpaque())
-      guard code == 0 else {
-        share.release()
-        throw ReactorError("pthread_create", code: code)
-      }
-      return thread
-    }
-
-    private final class Share: Sendable {
-      let loop: ReactorLoop
-      let edge: ReactorEdge
-      let name: String
-
-      init(loop: ReactorLoop, edge: ReactorEdge, name: String) {
-        self.loop = loop
-        self.edge = edge
-        self.name = name
+      do throws(SystemThread.Refused) {
+        return try SystemThread(named: name) { self.run(edge) }
+      } catch {
+        throw ReactorError("pthread_create", code: error.code)
       }
     }
 

@@ -27,7 +27,7 @@ import MusterThreads
     private let admission: Admission
     private let judge: UpgradeJudge
     private let balance: LoopBalance
-    private let threads: ContendedLock<[pthread_t]>
+    private let threads: ContendedLock<[SystemThread]>
     private let listening = ContendedLock<ListeningSocket?>(nil)
 
     /// Starts the threads of the planes.
@@ -135,7 +135,7 @@ import MusterThreads
         defer { threads = [] }
         return threads
       }
-      for thread in ended { pthread_join(thread, nil) }
+      for thread in ended { thread.join() }
     }
   }
 

@@ -31,7 +31,7 @@ package final class LoopbackExecutor: PlaneExecutor {
 
   package init() {
     // Nobody waits for its end.
-    precondition(DetachedThread.begin { self.run() }, "a thread could not be made")
+    SystemThread.needed { self.run() }.detach()
   }
 
   package func start(turn: @escaping @Sendable () -> Void) {

@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import MusterJSON
 import MusterModel
+import MusterThreads
 import MusterWire
 import Synchronization
 
@@ -39,7 +40,7 @@ final class LoopbackServer: Sendable {
 
   let url: String
   private let shared: Shared
-  private let thread: pthread_t
+  private let thread: SystemThread
 
   /// What the thread and the tests both see.
   fileprivate final class Shared: Sendable {
@@ -74,22 +75,13 @@ final class LoopbackServer: Sendable {
     }
     url = "ws://127.0.0.1:\(UInt16(bigEndian: address.sin_port))/v1/connect"
     shared = Shared(fault: fault, listener: listener)
-    var thread = pthread_t()
-    // SAFETY: retained here for the thread, which releases it as its first act.
-    let outcome = pthread_create(
-      &thread, nil,
-      { pointer in
-        if let pointer { LoopbackServer.serve(Unmanaged<Shared>.fromOpaque(pointer).takeRetainedValue()) }
-        return nil
-      }, Unmanaged.passRetained(shared).toOpaque())
-    precondition(outcome == 0, "no thread for the server")
-    self.thread = thread
+    thread = .needed { [shared] in LoopbackServer.serve(shared) }
   }
 
   /// Ends the thread; all connections are closed.
   func stop() {
     shared.isStopped.store(true, ordering: .relaxed)
-    pthread_join(thread, nil)
+    thread.join()
   }
 
   private static func serve(_ shared: Shared) {

@@ -1,4 +1,5 @@
 import Glibc
+import MusterThreads
 import Synchronization
 import Testing
 
@@ -96,8 +97,7 @@ private final class StatsPort: Sendable {
     }
     number = UInt16(bigEndian: address.sin_port)
     guard isBound else { throw DrillError.call("listen") }
-    let thread = Thread(self)
-    thread.start()
+    SystemThread.needed { [self] in run() }.detach()
   }
 
   func stop() {
@@ -105,7 +105,7 @@ private final class StatsPort: Sendable {
     shutdown(listener, Int32(SHUT_RDWR))
   }
 
-  fileprivate func run() {
+  private func run() {
     while !isStopping.load(ordering: .acquiring) {
       let connection = accept(listener, nil, nil)
       guard connection >= 0 else { break }
@@ -122,29 +122,5 @@ private final class StatsPort: Sendable {
       close(connection)
     }
     close(listener)
-  }
-}
-
-/// The thread of a port.
-private struct Thread {
-  private let port: StatsPort
-
-  init(_ port: StatsPort) {
-    self.port = port
-  }
-
-  func start() {
-    var thread = pthread_t()
-    // SAFETY: retained once for the thread, which takes the reference over as its first act.
-    let context = Unmanaged.passRetained(port).toOpaque()
-    let result = pthread_create(
-      &thread, nil,
-      { context in
-        // SAFETY: the reference that was made for this thread.
-        if let context { Unmanaged<StatsPort>.fromOpaque(context).takeRetainedValue().run() }
-        return nil
-      }, context)
-    precondition(result == 0, "a thread could not be made: error \(result)")
-    pthread_detach(thread)
   }
 }

@@ -19,7 +19,7 @@ struct ImportTable: Sendable {
     // L0: words and bytes. No Foundation.
     "MusterModel": Row(),
     "MusterJSON": Row(),
-    "MusterThreads": Row(others: ["Darwin", "Glibc", "Musl"]),
+    "MusterThreads": Row(ours: ["CLinux"], others: ["Darwin", "Glibc", "Musl"]),
     "CLinux": Row(),
     "CMemory": Row(),
     "CZstd": Row(),
@@ -69,10 +69,11 @@ struct ImportTable: Sendable {
       ],
       families: ["NIO"]),
     "MusterBench": Row(
-      ours: ["CLinux", "MusterEngine", "MusterModel", "MusterJSON", "MusterStorage", "MusterWire"],
+      ours: ["CLinux", "CMemory", "MusterEngine", "MusterModel", "MusterJSON", "MusterStorage", "MusterThreads", "MusterWire"],
       others: ["Glibc", "Histogram", "Synchronization"]),
     "MusterDrill": Row(
-      ours: ["MusterEngine", "MusterJSON", "MusterModel", "MusterStorage", "MusterWire"], others: ["Glibc", "Synchronization"]),
+      ours: ["MusterEngine", "MusterJSON", "MusterModel", "MusterStorage", "MusterThreads", "MusterWire"],
+      others: ["Glibc", "Synchronization"]),
 
     // L4: the command line.
     "MusterCLI": Row(

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import MusterThreads
 import Synchronization
 
 /// How much memory this process has of its own, and the most that it had in between.
@@ -12,7 +13,7 @@ import Synchronization
 final class MemoryWatch {
   private static let interval: useconds_t = 2_000
   private let shared = Shared()
-  private var thread = pthread_t()
+  private let thread: SystemThread
 
   private final class Shared: Sendable {
     let most = Atomic<Int>(0)
@@ -27,23 +28,11 @@ final class MemoryWatch {
   init() throws(LoadError) {
     Self.settle()
     shared.look()
-    // SAFETY: retained once for the thread, which takes the reference over as its first act.
-    let context = Unmanaged.passRetained(shared)
-    let outcome = pthread_create(
-      &thread, nil,
-      { context in
-        guard let context else { return nil }
-        // SAFETY: the reference that was made for this thread.
-        let shared = Unmanaged<Shared>.fromOpaque(context).takeRetainedValue()
-        while !shared.isOver.load(ordering: .acquiring) {
-          shared.look()
-          usleep(MemoryWatch.interval)
-        }
-        return nil
-      }, context.toOpaque())
-    guard outcome == 0 else {
-      context.release()
-      throw .system(call: "pthread_create", reason: LoadError.reason(outcome))
+    thread = try .started { [shared] in
+      while !shared.isOver.load(ordering: .acquiring) {
+        shared.look()
+        usleep(MemoryWatch.interval)
+      }
     }
   }
 
@@ -52,7 +41,7 @@ final class MemoryWatch {
   /// - Returns: The most that there was, in bytes.
   func stop() -> Int {
     shared.isOver.store(true, ordering: .releasing)
-    pthread_join(thread, nil)
+    thread.join()
     shared.look()
     return shared.most.load(ordering: .relaxed)
   }

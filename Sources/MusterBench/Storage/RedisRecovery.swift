@@ -1,5 +1,6 @@
 import Glibc
 import MusterModel
+import MusterThreads
 import Synchronization
 
 /// Redis with as many keys as Muster has sessions: its snapshot, and what it takes to come back.
@@ -165,23 +166,10 @@ final class RedisPings: Sendable {
 
   /// Goes on for as long as `body` runs, which it runs on this thread.
   func run(_ body: () throws(LoadError) -> Void) throws(LoadError) {
-    var thread = pthread_t()
-    // SAFETY: retained once for the thread, which takes the reference over as its first act.
-    let context = Unmanaged.passRetained(self)
-    let outcome = pthread_create(
-      &thread, nil,
-      { context in
-        // SAFETY: the reference that was made for this thread.
-        if let context { Unmanaged<RedisPings>.fromOpaque(context).takeRetainedValue().change() }
-        return nil
-      }, context.toOpaque())
-    guard outcome == 0 else {
-      context.release()
-      throw .system(call: "pthread_create", reason: LoadError.reason(outcome))
-    }
+    let thread = try SystemThread.started { self.change() }
     defer {
       isOver.store(true, ordering: .releasing)
-      pthread_join(thread, nil)
+      thread.join()
     }
     try body()
   }

@@ -1,5 +1,6 @@
 import Glibc
 import MusterEngine
+import MusterThreads
 import Synchronization
 
 /// The thread of one plane without sockets, which knows how long its turns take.
@@ -31,7 +32,8 @@ final class TurnExecutor: PlaneExecutor, @unchecked Sendable {
   private let news: UnsafeMutablePointer<pthread_cond_t>
   private var state = State()
   private let thread = Atomic<UInt>(0)
-  private var handle = pthread_t()
+  /// The thread itself; set once, before anybody can see this object.
+  private var handle: SystemThread?
   private let spent = Atomic<UInt64>(0)
 
   init() {
@@ -41,15 +43,7 @@ final class TurnExecutor: PlaneExecutor, @unchecked Sendable {
     news = .allocate(capacity: 1)
     news.initialize(to: pthread_cond_t())
     pthread_cond_init(news, nil)
-    // SAFETY: the context is this executor, retained once for the thread, which takes the reference over as its first act.
-    let context = Unmanaged.passRetained(self).toOpaque()
-    let result = pthread_create(
-      &handle, nil,
-      { context in
-        if let context { Unmanaged<TurnExecutor>.fromOpaque(context).takeRetainedValue().run() }
-        return nil
-      }, context)
-    precondition(result == 0, "a thread could not be made: error \(result)")
+    handle = .needed { [self] in run() }
   }
 
   deinit {
@@ -100,7 +94,7 @@ final class TurnExecutor: PlaneExecutor, @unchecked Sendable {
 
   /// Waits until the thread has ended, and has let go of the engine; once, behind ``stop()``.
   func join() {
-    pthread_join(handle, nil)
+    handle?.join()
   }
 
   private var isOnThread: Bool { thread.load(ordering: .relaxed) == UInt(pthread_self()) }

@@ -23,7 +23,8 @@ private import MusterThreads
 /// ### Isolation
 /// Callable from any thread.
 /// ### Lifetime
-/// The thread begins with the first wish and lives as long as the process; so does whoever makes one.
+/// The thread begins with the first wish and lives as long as the process; so does whoever makes one. If the system has no thread,
+/// it is asked again with the next wish.
 // SAFETY: a page belongs to one place at a time (I1), and moves between them under the lock.
 final class LargePages: @unchecked Sendable {
   /// The bytes of one page.
@@ -53,13 +54,19 @@ final class LargePages: @unchecked Sendable {
     var hasThread = false
     /// The thread has something in hand.
     var isAtWork = false
-    /// The system has refused the thread memory.
+    /// The system has refused the thread memory, and nobody has got any since.
     var isRefused = false
 
     /// Takes in what the thread has done with a page.
     mutating func keep(_ page: Page, in place: WritableKeyPath<Pages, [Page]>) {
       self[keyPath: place].append(page)
       isAtWork = false
+    }
+
+    /// - Returns: Whether there is no thread, which is the caller's to begin.
+    mutating func claimThread() -> Bool {
+      defer { hasThread = true }
+      return !hasThread
     }
   }
 
@@ -71,19 +78,27 @@ final class LargePages: @unchecked Sendable {
     case map
   }
 
-  private let pages = Monitor(Pages())
+  /// Begins a thread, if the system has one.
+  typealias Beginning = @Sendable (@escaping @Sendable () -> Void) -> Bool
 
-  init() {}
+  private let pages = Monitor(Pages())
+  private let beginThread: Beginning
+
+  init(
+    beginThread: @escaping Beginning = { body in
+      guard let thread = try? SystemThread(named: "muster-pages", body) else { return false }
+      thread.detach()
+      return true
+    }
+  ) {
+    self.beginThread = beginThread
+  }
 
   /// Has pages made ready, for a table that will soon need its first.
   ///
   /// - Complexity: O(1): takes a lock that is never held for long; the first call makes a thread.
   func warm() {
-    let isFirst = pages.change { pages in
-      defer { pages.hasThread = true }
-      return !pages.hasThread
-    }
-    if isFirst { begin() }
+    if pages.change({ $0.claimThread() }) { begin() }
   }
 
   /// Takes a page, every byte of which is zero.
@@ -93,12 +108,16 @@ final class LargePages: @unchecked Sendable {
   /// - Complexity: O(1); maps memory only when no page is ready.
   // SAFETY: the page is the caller's alone until it is given back.
   func take() -> UnsafeMutableRawPointer {
-    warm()
-    if let page = pages.change({ $0.ready.popLast() ?? $0.cold.popLast() }) { return page.address }
+    let (page, isFirst) = pages.change { ($0.ready.popLast() ?? $0.cold.popLast(), $0.claimThread()) }
+    if isFirst { begin() }
+    if let page { return page.address }
     guard let region = muster_map_large(UInt(Self.pageBytes)) else {
       preconditionFailure("the system has no \(Self.pageBytes) bytes of memory left")
     }
-    pages.change { $0.mapped += 1 }
+    pages.change { pages in
+      pages.mapped += 1
+      pages.isRefused = false
+    }
     return region
   }
 
@@ -108,13 +127,18 @@ final class LargePages: @unchecked Sendable {
   // SAFETY: the caller owns the page and forgets it.
   func give(_ page: UnsafeMutableRawPointer) {
     let page = Page(address: page)
-    pages.change { $0.givenBack.append(page) }
+    let isLeft = pages.change { pages in
+      if pages.hasThread { pages.givenBack.append(page) }
+      return pages.hasThread
+    }
+    if !isLeft { run(.release(page)) }
   }
 
   /// Waits until nothing is left for the thread to do, and counts pages; for tests, of a pool that has been warmed.
   func settled() -> (ready: Int, cold: Int, mapped: Int) {
     pages.wait { pages in
-      let isDone = !pages.isAtWork && pages.givenBack.isEmpty && (pages.isRefused || pages.ready.count == Self.readyMax)
+      let isEnough = pages.ready.count == Self.readyMax || pages.isRefused && pages.cold.isEmpty
+      let isDone = !pages.isAtWork && pages.givenBack.isEmpty && isEnough
       return isDone ? (pages.ready.count, pages.cold.count, pages.mapped) : nil
     }
   }
@@ -122,8 +146,7 @@ final class LargePages: @unchecked Sendable {
   // MARK: The thread
 
   private func begin() {
-    // Without a thread no page is ever ready, and each is mapped when it is taken.
-    _ = DetachedThread.begin {
+    let hasBegun = beginThread {
       while true {
         let errand = self.pages.wait { pages in
           let errand = Self.next(&pages)
@@ -133,14 +156,17 @@ final class LargePages: @unchecked Sendable {
         self.run(errand)
       }
     }
+    // Without a thread no page is ready, and each is mapped when it is taken, until there is one.
+    if !hasBegun { pages.change { $0.hasThread = false } }
   }
 
   /// Pages that were given back come first: wiping one is quicker than touching one.
   private static func next(_ pages: inout Pages) -> Errand? {
     let needsMore = pages.ready.count < readyMax
     if let page = pages.givenBack.popLast() { return needsMore ? .wipe(page) : .release(page) }
-    guard needsMore, !pages.isRefused else { return nil }
-    return pages.cold.popLast().map(Errand.touch) ?? .map
+    guard needsMore else { return nil }
+    if let page = pages.cold.popLast() { return .touch(page) }
+    return pages.isRefused ? nil : .map
   }
 
   private func run(_ errand: Errand) {

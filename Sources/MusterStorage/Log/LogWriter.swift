@@ -52,7 +52,7 @@ package final class LogWriter: MutationJournal {
   /// Under a lock of its own only so that the compiler is content; nobody ever waits for it.
   private let back: ContendedLock<Back>
   private let alarm: WriterAlarm
-  private let thread = ContendedLock<WriterThread?>(nil)
+  private let thread = ContendedLock<SystemThread?>(nil)
   private let released: Atomic<UInt64>
   private let openBytes = Atomic<Int>(0)
   private let statusCode = Atomic<UInt8>(JournalStatus.accepting.rawValue)
@@ -85,7 +85,7 @@ package final class LogWriter: MutationJournal {
   package func start(whenDurable: @escaping @Sendable () -> Void) {
     thread.withLock { thread in
       precondition(thread == nil, "a log is started once")
-      thread = WriterThread { self.run(whenDurable) }
+      thread = SystemThread.needed(named: "muster-log") { self.run(whenDurable) }
     }
   }
 

@@ -28,7 +28,7 @@ package final class Checkpointer: Sendable {
   private let report: @Sendable (Result<CheckpointReport, CheckpointError>) -> Void
   private let state = ContendedLock(State())
   private let alarm: WriterAlarm
-  private let thread = ContendedLock<WriterThread?>(nil)
+  private let thread = ContendedLock<SystemThread?>(nil)
   /// How often it looks whether a checkpoint is due.
   private static let lookMilliseconds: Int32 = 1_000
   /// By how much the thread yields to others, as `nice` counts.
@@ -58,7 +58,7 @@ package final class Checkpointer: Sendable {
   package func start(_ schedule: CheckpointSchedule, covered: LSN) {
     thread.withLock { thread in
       precondition(thread == nil, "a checkpointer is started once")
-      thread = WriterThread { self.run(schedule, covered) }
+      thread = SystemThread.needed(named: "muster-snapshot") { self.run(schedule, covered) }
     }
   }
 

@@ -28,6 +28,6 @@ final class Delivery<Value: Sendable>: Sendable {
 /// Runs what blocks on a thread of its own, and waits for it without blocking.
 func onOwnThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
   await withCheckedContinuation { continuation in
-    WriterThread { continuation.resume(returning: body()) }.detach()
+    SystemThread.needed { continuation.resume(returning: body()) }.detach()
   }
 }

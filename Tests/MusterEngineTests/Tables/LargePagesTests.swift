@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 
 @testable import MusterEngine
@@ -65,6 +66,34 @@ struct LargePagesTests {
     #expect(settled.ready == LargePages.readyMax)
     #expect(settled.ready + settled.cold == settled.mapped)
     for _ in 0..<settled.mapped { #expect(isZero(large.take())) }
+  }
+
+  @Test("where the system has no thread, pages are mapped as they are taken and go back to it, and it is asked again")
+  func withoutThread() {
+    let wishes = Wishes()
+    let large = LargePages(beginThread: { _ in wishes.refuse() })
+    let pages = (0..<3).map { _ in large.take() }
+    #expect(wishes.count == 3)
+    for page in pages {
+      page.initializeMemory(as: UInt8.self, repeating: 0xff, count: LargePages.pageBytes)
+      large.give(page)
+    }
+    let again = (0..<3).map { _ in large.take() }
+    #expect(Set(again) == Set(pages))
+    for page in again {
+      #expect(isZero(page))
+      large.give(page)
+    }
+  }
+
+  private final class Wishes: Sendable {
+    private let wishes = Atomic<Int>(0)
+    var count: Int { wishes.load(ordering: .relaxed) }
+
+    func refuse() -> Bool {
+      wishes.add(1, ordering: .relaxed)
+      return false
+    }
   }
 
   @Test("many threads take and give, and none gets a page that another has")
