@@ -4,6 +4,8 @@ package enum EngineFigure: String, Sendable, CaseIterable {
   case open = "open_ns"
   /// A heartbeat whose row is known.
   case beatBySlot = "beat_by_slot_ns"
+  /// What memory takes for it: one write to each of as many plain rows.
+  case bareWrite = "bare_write_ns"
   /// A heartbeat by session id, in batches of 64, ids in no order that memory likes.
   case beatByID = "beat_by_id_ns"
   /// A lease that is over: the session falls dormant.
@@ -34,6 +36,7 @@ package enum EngineFigure: String, Sendable, CaseIterable {
     switch self {
     case .open: "open, ns"
     case .beatBySlot: "heartbeat by slot, ns"
+    case .bareWrite: "one write to each of as many plain rows, ns"
     case .beatByID: "heartbeat by id in batches of \(EngineLoad.batch), ns"
     case .dormant: "lease over, ns"
     case .expire: "expiry, ns"

@@ -1,4 +1,5 @@
 import CLinux
+import CMemory
 import Glibc
 import MusterEngine
 import MusterModel
@@ -48,6 +49,7 @@ package struct EngineLoad: ~Copyable {
     let opens = open(sessions) { _ in 0 }
     var values: [EngineFigure: Double] = [.open: opens.each(of: sessions)]
     values[.beatBySlot] = beatBySlot(sessions)
+    values[.bareWrite] = Self.bareWrites(sessions)
     values[.beatByID] = beatByID(sessions)
     values[.idleTick] = idleTicks()
     // All leases were renewed at tick 1, so all are due in one tick.
@@ -94,15 +96,36 @@ package struct EngineLoad: ~Copyable {
   }
 
   private mutating func beatBySlot(_ sessions: Int) -> Double {
-    // Slots count from 0 without gaps, since nothing has been freed. A prime stride visits them in no order that memory likes.
+    // Slots count from 0 without gaps, since nothing has been freed.
+    Self.eachInNoOrder(of: sessions) { state.heard(Slot(UInt32($0)), at: Tick(1)) }
+  }
+
+  /// Calls `body` with each number below `count`, in no order that memory likes: by a prime stride.
+  ///
+  /// - Returns: What one took, in nanoseconds of CPU.
+  @inline(__always)
+  private static func eachInNoOrder(of count: Int, _ body: (Int) -> Void) -> Double {
     let begin = ThreadUsage.now()
-    var slot = 0
-    for _ in 0..<sessions {
-      slot += 7_919
-      while slot >= sessions { slot -= sessions }
-      state.heard(Slot(UInt32(slot)), at: Tick(1))
+    var number = 0
+    for _ in 0..<count {
+      number += 7_919
+      while number >= count { number -= count }
+      body(number)
     }
-    return Double(ThreadUsage.now().cpuNanoseconds - begin.cpuNanoseconds) / Double(sessions)
+    return Double(ThreadUsage.now().cpuNanoseconds - begin.cpuNanoseconds) / Double(count)
+  }
+
+  /// What the memory of this machine takes for the same: one write to each of as many rows of as many bytes, which lie behind one
+  /// another in large pages, and are nothing else.
+  private static func bareWrites(_ rows: Int) -> Double? {
+    guard let rowBytes = SessionState.rowBytes["session"] else { return nil }
+    let page = 2 << 20
+    let bytes = (rows * rowBytes + page - 1) / page * page
+    guard let memory = muster_map_large(UInt(bytes)) else { return nil }
+    defer { munmap(memory, bytes) }
+    // The first touch is the system's work.
+    memory.initializeMemory(as: UInt8.self, repeating: 1, count: bytes)
+    return eachInNoOrder(of: rows) { memory.storeBytes(of: 1, toByteOffset: $0 * rowBytes, as: UInt32.self) }
   }
 
   private mutating func beatByID(_ sessions: Int) -> Double {

@@ -12,7 +12,9 @@ extension EngineResult {
   private static let questions = [
     Question(
       name: "beat", title: "What a heartbeat costs, by sessions", yTitle: "ns of CPU",
-      figures: [(.beatBySlot, "by slot"), (.beatByID, "by id, in batches of \(EngineLoad.batch)")]),
+      figures: [
+        (.beatBySlot, "by slot"), (.bareWrite, "a write to a plain row"), (.beatByID, "by id, in batches of \(EngineLoad.batch)"),
+      ]),
     Question(
       name: "life", title: "What a session's life costs, by sessions", yTitle: "ns of CPU",
       figures: [(.open, "open, with a heartbeat"), (.dormant, "lease over"), (.expire, "expiry")]),

@@ -9,9 +9,6 @@ package struct EngineResult: Sendable {
 
     package init() {}
 
-    /// How often a size is measured: more than a million sessions take long, and three times have to do.
-    package func rounds(of sessions: Int) -> Int { sessions > 1_000_000 ? min(rounds, 3) : rounds }
-
     /// Makes sure that the numbers are in their bounds.
     ///
     /// - Throws: ``LoadError/plan(_:)``.
@@ -31,7 +28,7 @@ package struct EngineResult: Sendable {
 
   package init() {}
 
-  /// Measures all sizes in turns; lateness comes last, once for each round up to three.
+  /// Measures all sizes in turns; lateness comes last, once for each round.
   ///
   /// - Parameters:
   ///   - plan: What is measured, and how often.
@@ -40,13 +37,13 @@ package struct EngineResult: Sendable {
   package static func measure(_ plan: Plan, tell: (String) -> Void) -> EngineResult {
     var result = EngineResult()
     for round in 0..<plan.rounds {
-      for sessions in plan.sessions where round < plan.rounds(of: sessions) {
+      for sessions in plan.sessions {
         if StopSignal.isRaised { return result }
         tell("round \(round + 1): \(ChartScale.label(Double(sessions))) sessions")
         result.add(EngineLoad.measure(sessions: sessions))
       }
     }
-    for round in 0..<min(plan.rounds, 3) where plan.leases > 0 && !StopSignal.isRaised {
+    for round in 0..<plan.rounds where plan.leases > 0 && !StopSignal.isRaised {
       tell("round \(round + 1): \(ChartScale.label(Double(plan.leases))) leases in real time")
       result.add(EngineLoad.lateness(leases: plan.leases))
     }
