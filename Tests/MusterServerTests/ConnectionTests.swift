@@ -272,6 +272,8 @@ struct ConnectionLimitTests {
     try await TestServer.run { configuration in
       // Long enough that something is lost first, on a machine that does much else.
       configuration.engine.slowConsumerTimeout = .seconds(3)
+      // Who does not read does not see a ping either; what ends this one must not be that.
+      configuration.engine.heartbeatInterval = .seconds(300)
       configuration.limits.closeTimeout = .milliseconds(100)
       configuration.engine.requestsPerSecond = 100_000
       configuration.engine.requestsBurst = 100_000
