@@ -23,7 +23,7 @@ package actor ConnectionShard {
   private var mail = PlaneMail()
   /// Whether a turn is running, which takes what there is to tell; at any other time one has to be asked for.
   private var isInTurn = false
-  /// Whether a mailbox was over its limit when the turn began.
+  /// Whether a mailbox was over its limit when the last turn began or ended.
   package private(set) var areMailboxesFull = false
   /// Whether nothing new is let in: messages pile up between planes, or replies before the log.
   private var isOverloaded: Bool { areMailboxesFull || state.heldBackCount > context.configuration.mailboxMessagesMax }
@@ -137,8 +137,12 @@ package actor ConnectionShard {
   package func begin(_ now: Moment) {
     self.now = now
     state.counters.turns += 1
+    areMailboxesFull = isMailOverLimit
+  }
+
+  private var isMailOverLimit: Bool {
     let limit = context.configuration.mailboxMessagesMax
-    areMailboxesFull = outbox.count > limit || mailboxes.contains { $0.depth > limit }
+    return outbox.count + mail.count > limit || mailboxes.contains { $0.depth > limit }
   }
 
   /// Begins a turn with what has come for this plane; ``endTurn(_:)`` ends it.
@@ -154,8 +158,12 @@ package actor ConnectionShard {
   /// Ends a turn, and asks for another if anything is left.
   package func endTurn(_ turn: consuming PlaneTurn) {
     isInTurn = false
-    if turn.isMoreDue || turn.isFlushDue || !turn.mail.isEmpty || outbox.count > 0 { executor.requestTurn() }
     swap(&turn.mail, &mail)
+    let haveTimersWaited = areMailboxesFull
+    // Whoever asks before the next turn must not be refused for what has been handled by now.
+    areMailboxesFull = isMailOverLimit
+    let isMoreDue = turn.isMoreDue || turn.isFlushDue || haveTimersWaited && !areMailboxesFull
+    if isMoreDue || !mail.isEmpty || outbox.count > 0 { executor.requestTurn() }
   }
 
   /// Begins this shard's part of a turn: handles what came, and fires the timers that are due.

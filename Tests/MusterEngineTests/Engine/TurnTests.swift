@@ -68,6 +68,24 @@ struct TurnTests {
     #expect(!client.isOpen)
   }
 
+  @Test("what a turn had no time for counts as waiting: above the limit nobody new is let in")
+  func leftOverIsLimited() throws {
+    let harness = EngineHarness(planes: 1) { $0.mailboxMessagesMax = 64 }
+    let moment = harness.clock.moment
+    let wasFull = harness.connections(0) { shard in
+      var turn = shard.beginTurn(at: moment)
+      turn.mail.sessions = Array(repeating: .unwatch(plane: 0, []), count: 65)
+      shard.endTurn(turn)
+      let next = shard.beginTurn(at: moment)
+      defer { shard.endTurn(next) }
+      return shard.areMailboxesFull
+    }
+    #expect(wasFull)
+    harness.settle()
+    let isFull = harness.connections(0) { $0.areMailboxesFull }
+    #expect(!isFull)
+  }
+
   @Test("mail that is taken comes behind what is there, for each shard in its order, and leaves nothing")
   func mailInOrder() {
     let users = (1...4).map { UserID.named("user-\($0)") }
