@@ -14,6 +14,7 @@ package final class ManualJournal: MutationJournal {
     var records: [Record] = []
     var durable: UInt64 = 0
     var isHolding = false
+    var flushes = 0
     var status = JournalStatus.accepting
   }
 
@@ -27,6 +28,13 @@ package final class ManualJournal: MutationJournal {
       return LSN(UInt64(state.records.count))
     }
   }
+
+  package func flush() {
+    state.withLock { $0.flushes += 1 }
+  }
+
+  /// How often the engine has asked for what it appended to be written.
+  package var flushes: Int { state.withLock { $0.flushes } }
 
   package var durableThrough: LSN {
     state.withLock { LSN($0.isHolding ? $0.durable : UInt64($0.records.count)) }

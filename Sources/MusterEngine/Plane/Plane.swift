@@ -73,6 +73,7 @@ package final class Plane: Sendable {
       settle(&turn, with: connections)
     }
     connections.flush(&turn)
+    journal.flush()
     handOver(&turn, peers: peers, desk: desk, with: connections)
     if turn.isCaptureDue, sessions.assumeIsolated({ $0.continueCapture() }) { turn.isMoreDue = true }
     connections.endTurn(turn)

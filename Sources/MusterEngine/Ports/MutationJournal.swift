@@ -30,7 +30,7 @@ package enum JournalStatus: UInt8, Sendable, CaseIterable {
 /// What the engine needs of a log.
 ///
 /// ### Durability
-/// After ``append(_:at:)`` nothing is promised yet. What was appended survives a crash once ``durableThrough`` has reached its
+/// After ``append(_:at:)`` nothing is promised yet, and nothing need happen before ``flush()``. What was appended survives a crash once ``durableThrough`` has reached its
 /// position; until then the engine keeps back every reply that depends on it.
 ///
 /// ### Errors
@@ -43,6 +43,11 @@ package enum JournalStatus: UInt8, Sendable, CaseIterable {
 package protocol MutationJournal: Sendable {
   /// Queues a record of what happened at a wall time, and gives it its position.
   func append(_ mutation: Mutation, at wall: WallTime) -> LSN
+
+  /// Has what was appended written; each turn of a plane ends with it, so that what was decided in one turn is written together.
+  ///
+  /// Callable from any thread. Must not block, and is cheap when nothing was appended.
+  func flush()
 
   /// The last position that is known to survive a crash. Only grows.
   var durableThrough: LSN { get }
@@ -85,6 +90,8 @@ package final class MemoryJournal: MutationJournal {
   package func append(_ mutation: Mutation, at wall: WallTime) -> LSN {
     LSN(last.add(1, ordering: .relaxed).newValue)
   }
+
+  package func flush() {}
 
   package var durableThrough: LSN { LSN(last.load(ordering: .relaxed)) }
 

@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// ``append(_:at:)`` is the front half: it gives out a position and encodes the record into memory, under one lock and without
 /// waiting for anything. A thread of its own is the back half: it takes everything that was queued since it last did, writes it as
-/// one group and syncs once, so the slower the disk is the larger the groups become. No timer holds a lone record back.
+/// one group and syncs once, so the slower the disk is the larger the groups become. It is woken when a turn ends, not by a timer.
 ///
 /// ### Durability
 /// With ``LogDurability/commit`` ``durableThrough`` is what was synced. Else it is what was appended, while the log accepts;
@@ -31,8 +31,13 @@ package final class LogWriter: MutationJournal {
     var requests: [Request] = []
     var isAsleep = false
     var isStopping = false
-    var isDiskFull = false
     var failure: DiskError?
+
+    /// - Returns: Whether the thread sleeps and has not been woken yet, which is the caller's to do.
+    mutating func wake() -> Bool {
+      defer { isAsleep = false }
+      return isAsleep
+    }
   }
 
   /// What only the thread touches once it runs.
@@ -47,7 +52,13 @@ package final class LogWriter: MutationJournal {
   /// How often a full disk is asked again whether there is room.
   private static let retryMilliseconds: Int32 = 250
 
+  /// With so much in the queue the thread is woken before the end of a turn.
+  private static let wakeBytesMax = 64 << 10
+
   private let settings: LogSettings
+  private let wakeBytes: Int
+  /// Whether something was appended since the last flush.
+  private let isFlushDue = Atomic<Bool>(false)
   private let shared: ContendedLock<Shared>
   /// Under a lock of its own only so that the compiler is content; nobody ever waits for it.
   private let back: ContendedLock<Back>
@@ -71,6 +82,7 @@ package final class LogWriter: MutationJournal {
     on disk: any Disk, at start: LogStart, settings: LogSettings = LogSettings(), random: any RandomSource = SystemRandom()
   ) throws(DiskError) {
     self.settings = settings
+    wakeBytes = min(Self.wakeBytesMax, settings.queuedBytesMax / 2)
     let interval: Duration? = if case .interval(let interval) = settings.durability { interval } else { nil }
     alarm = try WriterAlarm(interval: interval)
     back = ContendedLock(Back(state: try LogWriterState(on: disk, at: start, settings: settings, random: random)))
@@ -96,11 +108,20 @@ package final class LogWriter: MutationJournal {
       let lsn = shared.queue.append(mutation, at: wall)
       if shared.queue.queuedBytes > settings.queuedBytesMax, status == .accepting { store(.full) }
       if settings.durability != .commit, status == .accepting { released.store(lsn.rawValue, ordering: .releasing) }
-      defer { shared.isAsleep = false }
-      return (lsn, shared.isAsleep)
+      isFlushDue.store(true, ordering: .relaxed)
+      return (lsn, shared.queue.queuedBytes > wakeBytes && shared.wake())
     }
     if isWakeDue { alarm.signal() }
     return lsn
+  }
+
+  /// Wakes the thread, if it sleeps and there is something to write.
+  ///
+  /// Not with each record: on a core that both threads share it would take over at once, and write the first record of a turn by
+  /// itself.
+  package func flush() {
+    guard isFlushDue.load(ordering: .relaxed), isFlushDue.exchange(false, ordering: .relaxed) else { return }
+    if shared.withLock({ !$0.queue.isEmpty && $0.wake() }) { alarm.signal() }
   }
 
   package var durableThrough: LSN {
@@ -161,8 +182,7 @@ package final class LogWriter: MutationJournal {
   private func wake(_ change: (inout Shared) -> Void) {
     let isWakeDue = shared.withLock { shared in
       change(&shared)
-      defer { shared.isAsleep = false }
-      return shared.isAsleep
+      return shared.wake()
     }
     if isWakeDue { alarm.signal() }
   }

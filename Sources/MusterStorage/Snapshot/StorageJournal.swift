@@ -29,6 +29,10 @@ package final class StorageJournal: MutationJournal {
     return log.append(mutation, at: wall)
   }
 
+  package func flush() {
+    log?.flush()
+  }
+
   package var durableThrough: LSN { log?.durableThrough ?? .zero }
 
   package var status: JournalStatus { log?.status ?? .full }

@@ -25,6 +25,18 @@ struct TurnTests {
     #expect(!harness.executors[0].isTurnDue)
   }
 
+  @Test("a turn has written what it decided, once")
+  func flushes() throws {
+    let harness = EngineHarness(planes: 1)
+    let clients = try (0..<5).map { try harness.login("user-\($0)") }
+    harness.settle()
+    let (flushes, records) = (harness.journal.flushes, harness.journal.records.count)
+    for client in clients { _ = client.send(.join(room, meta: .empty, list: 1)) }
+    harness.turn(0)
+    #expect(harness.journal.records.count == records + 5)
+    #expect(harness.journal.flushes == flushes + 1)
+  }
+
   @Test("a turn that finds nothing to do asks for no other")
   func idle() throws {
     let harness = EngineHarness(planes: 1)

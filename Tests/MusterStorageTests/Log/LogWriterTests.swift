@@ -30,6 +30,7 @@ struct LogWriterTests {
     for index in 0..<count {
       last = writer.append(.awake(SessionID(high: 1, low: UInt64(index))), at: WallTime(milliseconds: 0))
     }
+    writer.flush()
     return last
   }
 
@@ -77,6 +78,19 @@ struct LogWriterTests {
     wait(writer) { $0.durableThrough >= last }
     #expect(disk.calls(of: .sync) == syncs + 2, "the one that was held, and one for twenty records")
     writer.close()
+  }
+
+  @Test("who appends more than a turn does need not flush: it is written before the queue is full")
+  func withoutFlush() throws {
+    let writer = try makeWriter()
+    var last = LSN.zero
+    for index in 0..<2_000 {
+      wait(writer) { $0.isAccepting }
+      last = writer.append(.awake(SessionID(high: 1, low: UInt64(index))), at: WallTime(milliseconds: 0))
+    }
+    #expect(last == LSN(2_000))
+    #expect(writer.close())
+    #expect(writer.durableThrough == last)
   }
 
   @Test("records from many threads have dense positions and are all there")
