@@ -30,8 +30,8 @@ package enum JournalStatus: UInt8, Sendable, CaseIterable {
 /// What the engine needs of a log.
 ///
 /// ### Durability
-/// After ``append(_:at:)`` nothing is promised yet, and nothing need happen before ``flush()``. What was appended survives a crash once ``durableThrough`` has reached its
-/// position; until then the engine keeps back every reply that depends on it.
+/// After ``append(_:at:)`` nothing is promised yet, and nothing need happen before ``flush()``. What was appended survives a crash
+/// once ``durableThrough`` has reached its position; until then the engine keeps back every reply that depends on it.
 ///
 /// ### Errors
 /// A log never refuses a record, since what was decided is applied at once. Whoever is about to decide something asks
